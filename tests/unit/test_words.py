@@ -16,6 +16,8 @@ CORE_ROOMS = (
         "aggregation",
         "api",
         "carriers",
+        "cli",
+        "console",
         "delivery",
         "dialects/base.py",
         "dispatch",
@@ -23,7 +25,7 @@ CORE_ROOMS = (
         "intake",
         "learning",
     ),
-    *("ledger", "messages", "observe", "receipts", "routing", "smpp", "statistics", "store", "users"),
+    *("ledger", "messages", "observe", "receipts", "routing", "smpp", "statistics", "store", "text", "users"),
 )
 MADE_BY_A_TOOL = SOURCE / "store" / "statements"
 """Rows of SQL statements: a test holds them against the statements."""

@@ -2,7 +2,7 @@
 
 from homing.cli.show import (
     COUNT,
-    LATELY,
+    RECENT,
     MONEY,
     PLAIN_MONEY,
     PROSE,
@@ -62,7 +62,7 @@ ALERTS = (
     Column("url", "Alert webhook", URL),
 )
 DECISIONS = (
-    Column("at", "At (UTC)", LATELY, is_key=True),
+    Column("at", "At (UTC)", RECENT, is_key=True),
     Column("account", "Account"),
     Column("message_id", programs_only=True),
     Column("number", "Number", is_key=True),
@@ -87,7 +87,7 @@ REASONS = (
     Column("action", "Action", enum_kind(GuardAction)),
     Column("messages", "Messages", COUNT),
     Column("charge_micro", "Charge", MONEY),
-    Column("last_at", "Last (UTC)", LATELY),
+    Column("last_at", "Last (UTC)", RECENT),
 )
 VERDICTS = (
     Column("range", "Range", people_only=True),
@@ -98,8 +98,8 @@ VERDICTS = (
     Column("network", programs_only=True),
     Column("reason", "Reason", REASON),
     Column("may_block", "Can be blocked", YES),
-    Column("since", "Since (UTC)", LATELY),
-    Column("until", "Until (UTC)", LATELY),
+    Column("since", "Since (UTC)", RECENT),
+    Column("until", "Until (UTC)", RECENT),
     Column("lifted_at", kind=TIME, programs_only=True),
 )
 SUGGESTIONS = (

@@ -214,7 +214,7 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
         **msgspec.structs.asdict(result),
         "conversion": f"{result.conversion * 100:.2f} %",
         "cost_per_conversion": f"{result.cost_per_conversion / 1e6:.5f}",
-        "messages_per_s": round((result.messages + sum(one.messages for one in result.attacks)) / result.cpu_s),
+        "messages_per_s": round((result.messages + sum(attack.messages for attack in result.attacks)) / result.cpu_s),
     }
     names = [carrier.name for carrier in chosen.carriers]
     course = [
@@ -225,7 +225,9 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
         }
         for n, shares in enumerate(result.course)
     ]
-    attacks = [{**msgspec.structs.asdict(one), "stopped": f"{one.stopped * 100:.1f} %"} for one in result.attacks]
+    attacks = [
+        {**msgspec.structs.asdict(attack), "stopped": f"{attack.stopped * 100:.1f} %"} for attack in result.attacks
+    ]
     parts = {"course": Table(COURSE, course)}
     if attacks:
         parts["attacks"] = Table(ATTACKS, attacks)
@@ -245,7 +247,7 @@ def scenarios(as_json: bool) -> None:
     from homing.lab.scenario import shipped
 
     rows = [
-        {**msgspec.structs.asdict(one), "traits": ", ".join(one.traits)} for one in (*shipped(), *generated_scenarios())
+        {**msgspec.structs.asdict(row), "traits": ", ".join(row.traits)} for row in (*shipped(), *generated_scenarios())
     ]
     print_reply(Table(LISTED, rows), as_json)
     if not as_json:
@@ -327,15 +329,15 @@ async def replay(
     }
     parts = [
         {
-            "carrier": one.carrier,
-            "messages": one.messages,
-            "converted": one.converted,
-            "would_messages": round(one.estimate.messages, 1),
-            "would_converted": _estimate_text(one.estimate),
-            "unknown": round(one.estimate.unknown, 1),
-            "thin": round(one.estimate.thin, 1),
+            "carrier": row.carrier,
+            "messages": row.messages,
+            "converted": row.converted,
+            "would_messages": round(row.estimate.messages, 1),
+            "would_converted": _estimate_text(row.estimate),
+            "unknown": round(row.estimate.unknown, 1),
+            "thin": round(row.estimate.thin, 1),
         }
-        for one in replay.carriers
+        for row in replay.carriers
     ]
     note = ""
     if would.unknown:
@@ -357,11 +359,11 @@ def _chosen(files: tuple[Path, ...], only: tuple[str, ...], drawn_from: int = 1)
         return tuple(map(load, files))
     if not only:
         return ()
-    known = {one.name: one for one in (*shipped(), *generated_scenarios(drawn_from))}
-    unknown = [name for name in only if name not in known]
+    scenarios = {scenario.name: scenario for scenario in (*shipped(), *generated_scenarios(drawn_from))}
+    unknown = [name for name in only if name not in scenarios]
     if unknown:
         raise errors.InvalidInput(f"there is no scenario {unknown[0]!r}; `homing lab scenarios` lists them")
-    return tuple(known[name] for name in only)
+    return tuple(scenarios[name] for name in only)
 
 
 @contextlib.contextmanager
@@ -396,15 +398,17 @@ def _figures(result: "LabReport") -> Table:
     met_labels = {True: "yes", False: "NO", None: None}
     rows = [
         {
-            "title": one.title,
-            "target": None if one.target is None else f"{one.relation} {shown(one.target, one.unit)}",
-            "measured": None if one.measured is None else shown(one.measured, one.unit),
-            "interval": None if one.interval is None else " … ".join(shown(value, one.unit) for value in one.interval),
-            "met": met_labels[one.met],
-            "decided_by": one.decided_by,
-            "seeds": one.seeds,
+            "title": figure.title,
+            "target": None if figure.target is None else f"{figure.relation} {shown(figure.target, figure.unit)}",
+            "measured": None if figure.measured is None else shown(figure.measured, figure.unit),
+            "interval": None
+            if figure.interval is None
+            else " … ".join(shown(value, figure.unit) for value in figure.interval),
+            "met": met_labels[figure.met],
+            "decided_by": figure.decided_by,
+            "seeds": figure.seeds,
         }
-        for one in result.figures
+        for figure in result.figures
     ]
     return Table(FIGURES, rows)
 

@@ -67,10 +67,10 @@ async def show(context: CommandContext, account: str, limit: int) -> Reply:
     row = await context.account(account)
     account_balance = await read_balance(context.database, row.account_id)
     postings = await read_statement(context.database, row.account_id, limit)
-    shown = [{**msgspec.structs.asdict(posting), "about": _about(posting)} for posting in postings]
+    visible = [{**msgspec.structs.asdict(posting), "about": _about(posting)} for posting in postings]
     columns = (Column("account_id", programs_only=True), Column("name", "Account"), *PURSE)
     values = {"account_id": row.account_id, "name": row.name, **msgspec.structs.asdict(account_balance)}
-    return Detail(columns, values, {"postings": Table(POSTINGS, shown)})
+    return Detail(columns, values, {"postings": Table(POSTINGS, visible)})
 
 
 def _about(posting: PostingRow) -> str:

@@ -172,17 +172,17 @@ async def _migrated(dsn: str, stop: asyncio.Event) -> bool:
     from homing.store import migrate as migrations
     from homing.store.unavailable import UNAVAILABLE_ERRORS
 
-    is_said = False
+    is_printed = False
     while not stop.is_set():
         try:
             await migrations.migrate(dsn)
             return True
         except (*UNAVAILABLE_ERRORS, TimeoutError) as error:
-            if not is_said:
+            if not is_printed:
                 click.echo(
                     f"The database cannot be reached ({str(error) or 'no answer'}): waiting for it ...", err=True
                 )
-                is_said = True
+                is_printed = True
         except asyncpg.PostgresError as error:
             raise errors.InvalidInput(f"the database cannot be used: {error}") from None
         with contextlib.suppress(TimeoutError):
@@ -252,12 +252,12 @@ async def _load_demo(dsn: str, vault: "Vault") -> None:
         await database.close()
 
 
-def _risks(settings: "Settings", host: str, why_root: str) -> Iterator[str]:
+def _risks(settings: "Settings", host: str, root_reason: str) -> Iterator[str]:
     """Settings that are right for some and dangerous for others, said aloud."""
     from homing import config
 
-    if why_root:
-        yield f"the processes run as root: {why_root}"
+    if root_reason:
+        yield f"the processes run as root: {root_reason}"
     if host not in LOOPBACK:
         yield f"{host} is reachable from outside over plain HTTP: add a TLS proxy, and lock the demo account"
     console = settings.console

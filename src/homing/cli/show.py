@@ -71,7 +71,7 @@ COUNT: Final = ColumnKind(right=True)
 MONEY: Final = ColumnKind(text=money.fixed, json=money.trimmed, right=True)
 PLAIN_MONEY: Final = ColumnKind(text=money.trimmed, json=money.trimmed, right=True)
 TIME: Final = ColumnKind(text=clock)
-LATELY: Final = ColumnKind(text=lambda at: clock(at)[5:])  # without the year, where lines are many and of late
+RECENT: Final = ColumnKind(text=lambda at: clock(at)[5:])  # without the year, where lines are many and of late
 YES: Final = ColumnKind(text=lambda value: "yes" if value else "no")
 URL: Final = ColumnKind(text=without_password, json=without_password, wraps=True)
 LIST: Final = ColumnKind(
@@ -245,7 +245,7 @@ def _blocks(
         yield block
 
     fewest = len(list(split(room)))
-    return next(found for width in range(room + 1) if len(found := list(split(width))) == fewest)
+    return next(split_widths for width in range(room + 1) if len(split_widths := list(split(width))) == fewest)
 
 
 def _print_block(console: Console, columns: Sequence[Column], cells: Mapping[str, Sequence[Text]], width: int) -> None:

@@ -60,11 +60,11 @@ async def create(context: RequestContext) -> Response:
     )
 
 
-async def show_one(context: RequestContext) -> Response:
-    return await _show_one(context, None)
+async def show_item(context: RequestContext) -> Response:
+    return await _show_item(context, None)
 
 
-async def _show_one(context: RequestContext, trial: PushTrial | None) -> Response:
+async def _show_item(context: RequestContext, trial: PushTrial | None) -> Response:
     account_scope = await account_scope_of(context)
     app = next((row for row in await _apps(context, account_scope) if row["app_id"] == context.query_value("id")), None)
     if app is None:
@@ -80,7 +80,7 @@ async def _show_one(context: RequestContext, trial: PushTrial | None) -> Respons
     )
 
 
-async def change_one(context: RequestContext) -> Response:
+async def change_item(context: RequestContext) -> Response:
     account_scope = await account_scope_of(context)
     match context.field("do"):
         case "save":
@@ -140,7 +140,7 @@ async def _try(context: RequestContext, account_scope: AccountScope) -> Response
         app_id=app_id,
         now=context.now,
     )
-    return await _show_one(context, trial)
+    return await _show_item(context, trial)
 
 
 async def _apps(context: RequestContext, account_scope: AccountScope) -> Sequence[Mapping[str, Any]]:
@@ -151,6 +151,6 @@ async def _apps(context: RequestContext, account_scope: AccountScope) -> Sequenc
 
 
 SECTION = PageSection(
-    (*for_both("apps", show, create), *for_both("apps/one", show_one, change_one)),
+    (*for_both("apps", show, create), *for_both("apps/one", show_item, change_item)),
     (NavigationEntry("/apps", N_("Apps"), NavigationGroup.SETUP, "push", CUSTOMERS),),
 )

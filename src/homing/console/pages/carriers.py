@@ -119,7 +119,7 @@ async def show(context: RequestContext) -> Response:
     return context.page("carriers.html", rows=rows, states=STATES)
 
 
-async def show_one(context: RequestContext) -> Response:
+async def show_item(context: RequestContext) -> Response:
     row = await _carrier(context)
     by_id = {carrier["carrier_id"]: carrier for carrier in await _carriers(context)}
     if row.carrier_id not in by_id:  # added since the cache was filled
@@ -190,7 +190,7 @@ def _written(value: object) -> str:
 SECTION = PageSection(
     (
         Page("/carriers", show),
-        Page("/carriers/{carrier}", show_one, change),
+        Page("/carriers/{carrier}", show_item, change),
     ),
     (NavigationEntry("/carriers", N_("Carriers"), NavigationGroup.SETUP, "carrier", STAFF),),
 )

@@ -143,7 +143,7 @@ async def _carriers(context: RequestContext) -> Sequence[tuple[str, str]]:
     return [(row.name, row.name) for row in await context.console_state.carriers()]
 
 
-async def show_one(context: RequestContext) -> Response:
+async def show_item(context: RequestContext) -> Response:
     message_id = _message_id(context.path_part("message_id"))
     if message_id is None:
         raise PageNotFound
@@ -196,7 +196,7 @@ async def resend(context: RequestContext) -> Response:
 SECTION = PageSection(
     (
         Page("/messages", show, seen_by=EVERYBODY),
-        Page("/messages/{message_id}", show_one, resend, seen_by=EVERYBODY, changed_by=STAFF),
+        Page("/messages/{message_id}", show_item, resend, seen_by=EVERYBODY, changed_by=STAFF),
     ),
     (NavigationEntry("/messages", N_("Messages"), NavigationGroup.TRAFFIC, "message", EVERYBODY),),
 )

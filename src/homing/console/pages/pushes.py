@@ -49,7 +49,7 @@ async def show(context: RequestContext) -> Response:
     )
 
 
-async def replay_one(context: RequestContext) -> Response:
+async def replay_item(context: RequestContext) -> Response:
     """From the list's buttons."""
     push_id = form_values.row_id(context, "push", context.translate("The push does not exist."))
     async with context.changing() as transaction:
@@ -98,7 +98,7 @@ def _push_row(context: RequestContext, push: PushRow) -> dict[str, Any]:
 
 SECTION = PageSection(
     (
-        Page("/pushes", show, replay_one, seen_by=EVERYBODY, changed_by=STAFF),
+        Page("/pushes", show, replay_item, seen_by=EVERYBODY, changed_by=STAFF),
         Page("/pushes/replay", confirm, replay_all, seen_by=STAFF, changed_by=STAFF),
     ),
     (NavigationEntry("/pushes", N_("Pushes"), NavigationGroup.TRAFFIC, "push", EVERYBODY),),

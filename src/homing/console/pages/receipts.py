@@ -74,7 +74,7 @@ async def show(context: RequestContext) -> Response:
     )
 
 
-async def show_one(context: RequestContext) -> Response:
+async def show_item(context: RequestContext) -> Response:
     parked_id = as_id(context.path_part("parked_id"))
     if parked_id is None:
         raise PageNotFound
@@ -95,7 +95,7 @@ async def show_one(context: RequestContext) -> Response:
     )
 
 
-async def replay_one(context: RequestContext) -> Response:
+async def replay_item(context: RequestContext) -> Response:
     """From the list's buttons, or of the page's own receipt."""
     parked_id = as_id(context.request.path_params.get("parked_id") or context.field("receipt"))
     if parked_id is None:
@@ -164,10 +164,10 @@ async def _check_carrier(context: RequestContext, carrier: str) -> None:
 
 SECTION = PageSection(
     (
-        Page("/receipts", show, replay_one, changed_by=STAFF),
+        Page("/receipts", show, replay_item, changed_by=STAFF),
         Page("/receipts/replay", confirm_replay, replay_all, changed_by=STAFF),
         Page("/receipts/drop", confirm_drop, drop, seen_by=OPERATORS),
-        Page("/receipts/{parked_id}", show_one, replay_one, changed_by=STAFF),
+        Page("/receipts/{parked_id}", show_item, replay_item, changed_by=STAFF),
     ),
     (NavigationEntry("/receipts", N_("Unmatched receipts"), NavigationGroup.TRAFFIC, "receipt"),),
 )

@@ -110,7 +110,7 @@ async def add(context: RequestContext) -> Response:
     return context.redirect("/routes", notice)
 
 
-async def show_one(context: RequestContext) -> Response:
+async def show_item(context: RequestContext) -> Response:
     row = await _route(context)
     ceiling_micro = row.ceiling_micro
     return context.page(
@@ -242,7 +242,7 @@ SECTION = PageSection(
         Page("/routes/new", show_new, add),
         Page("/routes/explain", show_explained),
         Page("/routes/learnt", show_learnt),
-        Page("/routes/{route_id}", show_one, change),
+        Page("/routes/{route_id}", show_item, change),
     ),
     (NavigationEntry("/routes", N_("Routes"), NavigationGroup.SETUP, "route", STAFF),),
 )

@@ -50,7 +50,7 @@ async def create(context: RequestContext) -> Response:
     return _link(context, admin.as_name(name), token)
 
 
-async def show_one(context: RequestContext) -> Response:
+async def show_item(context: RequestContext) -> Response:
     row = await _user(context)
     sessions = await statements.users.user_sessions(context.database, user_id=row.user_id)
     return context.page(
@@ -142,7 +142,7 @@ def _version(context: RequestContext, row: UserRow) -> str:
 SECTION = PageSection(
     (
         Page("/users", show, create, seen_by=OPERATORS),
-        Page("/users/{user_id}", show_one, change, seen_by=OPERATORS),
+        Page("/users/{user_id}", show_item, change, seen_by=OPERATORS),
     ),
     (NavigationEntry("/users", N_("Users"), NavigationGroup.SYSTEM, "person", OPERATORS),),
 )
