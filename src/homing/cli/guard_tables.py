@@ -2,11 +2,11 @@
 
 from homing.cli.show import (
     COUNT,
-    RECENT,
     MONEY,
     PLAIN_MONEY,
     PROSE,
     REASON,
+    RECENT,
     SCOPE,
     TIME,
     URL,
