@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from homing.dispatch.written_marks import WrittenMarks
 
-marks = WrittenMarks(Path(sys.argv[1]), f"here:{os.getpid()}:link-2", lambda: datetime(2026, 1, 1, tzinfo=UTC))
+clock = lambda: datetime(2026, 1, 1, tzinfo=UTC)
+marks = WrittenMarks(folder=Path(sys.argv[1]), owner=f"here:{os.getpid()}:link-2", clock=clock)
 marks.open()
 marks.mark([(message_id, 1) for message_id in range(1, 6001)])
 for message_id in range(1, 6001, 2):

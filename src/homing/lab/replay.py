@@ -117,7 +117,7 @@ async def replay(
     names = {row.carrier_id: row.name for row in await statements.admin.carrier_list(connection)}
     unknown = sorted({carrier for carrier, _prefix in changes.costs} - set(names.values()))
     if unknown:
-        raise errors.InvalidInput(f"there is no carrier {unknown[0]!r}; `homing carrier list` shows them")
+        raise errors.InvalidInput(f"carrier {unknown[0]!r} does not exist; `homing carrier list` lists the carriers")
     current, changed = await _catalogues(connection, changes, names)
     learner = _ReplayLearner(changed) if changes.strategy is Strategy.ADAPTIVE else None
     counts = _ReplayCounts(names)
