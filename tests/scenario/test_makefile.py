@@ -17,8 +17,9 @@ esac
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_a_virtual_environment_that_fails_leaves_nothing_behind_and_names_the_package(tmp_path: Path) -> None:
-    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "clients").mkdir()
+    for name in ("Makefile", "requirements.txt", "pyproject.toml", "clients/pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
     python = tmp_path / "python"
     python.write_text(VENV_FAILS)
     python.chmod(0o755)
