@@ -11,12 +11,12 @@ from bench import (
     accept,
     console,
     console_live,
+    learner,
     learning,
     smpp_accept,
     smpp_home,
     smpp_idle,
     smpp_link,
-    thoughts,
     way_home,
 )
 from bench.machine import describe
@@ -25,7 +25,7 @@ from bench.report import publish
 PARTS = (
     "accept",
     "learning",
-    "thoughts",
+    "learner",
     "way-home",
     "memory",
     "smpp-session",
@@ -44,8 +44,8 @@ async def measure(parts: list[str], folder: Path, rounds: int, seconds: float, m
         rows += await accept.run(folder, rounds, seconds)
     if "learning" in parts:
         rows += await learning.run(folder, rounds, seconds)
-    if "thoughts" in parts:
-        rows += thoughts.run()
+    if "learner" in parts:
+        rows += learner.run()
     if "way-home" in parts:
         rows += await way_home.run_sustained(folder, max(10.0, seconds * 3))
     if "memory" in parts:

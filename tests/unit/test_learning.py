@@ -1,4 +1,4 @@
-"""What the learner believes, and what it does not let itself be told. Facts are made by hand, the clock is a number."""
+"""The learner's posteriors, and what must not move them. Deltas are made by hand, the clock is a number."""
 
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -53,7 +53,7 @@ def converted(minute: int, carrier: int, count: int, took_s: float = 20, cell: C
 
 
 class World:
-    """A learner that is told minute by minute. `rates`: carrier → (delivered, converted) of what it is given."""
+    """A learner that observes minute by minute. `rates`: carrier -> (delivered, converted) of its messages."""
 
     def __init__(self, learner: RoutingLearner | None = None) -> None:
         self.learner = learner or RoutingLearner()
@@ -69,14 +69,14 @@ class World:
         shares: dict[int, float] | None = None,
         beside: Callable[["World"], object] = lambda _world: None,
     ) -> None:
-        """`beside`: tells what else happens in each minute."""
+        """`beside`: called in each minute, to add other events."""
         for _minute in range(count):
-            self.tell(rates, messages, cell, took_s, shares)
+            self.add(rates, messages, cell, took_s, shares)
             beside(self)
             self.minute += 1
             self.learner.update(self.minute * 60.0)
 
-    def tell(
+    def add(
         self,
         rates: dict[int, tuple[float, float]],
         messages: int = 100,
@@ -190,7 +190,7 @@ def test_a_cell_that_is_unlike_the_others_is_believed_once_it_has_shown_it() -> 
     world = World()
     other = CellKey(7, "app", "IN", "40410")
     unlike = {POOR: (0.95, 0.4), GOOD: (0.95, 0.1)}
-    world.minutes(60, {POOR: (0.95, 0.1), GOOD: (0.95, 0.4)}, beside=lambda one: one.tell(unlike, cell=other))
+    world.minutes(60, {POOR: (0.95, 0.1), GOOD: (0.95, 0.4)}, beside=lambda world: world.add(unlike, cell=other))
     assert shares_of(world.learner.posteriors(CELL, [POOR, GOOD])).weights[GOOD] == 9_900
     assert shares_of(world.learner.posteriors(other, [POOR, GOOD])).weights[POOR] == 9_900
 
@@ -207,7 +207,7 @@ def test_a_customer_that_invents_conversions_does_not_move_anothers_routes() -> 
         {POOR: (0.95, 0.1), GOOD: (0.95, 0.4)},
         messages=20,
         cell=honest,
-        beside=lambda one: one.tell(forged, 2_000, forger),
+        beside=lambda world: world.add(forged, 2_000, forger),
     )
     assert shares_of(world.learner.posteriors(honest, [POOR, GOOD])).weights[GOOD] == 9_900
     thin = CellKey(7, "app", "CN", "46011")
@@ -333,8 +333,8 @@ def seconds_until_it_leaves(lies: bool, conversion: float = 0.4) -> float:
             reached = sum(rng.random() < (0.475 if carrier == POOR else 0.95) for _message in range(given))
             came_back = sum(rng.random() < conversion for _message in range(reached))
             due.setdefault(step, []).append(sent(minute, carrier, given))
-            told = round(given * 0.95) if lies else reached
-            due.setdefault(step + 1, []).extend(delivered(minute, carrier, told, given))
+            reported_count = round(given * 0.95) if lies else reached
+            due.setdefault(step + 1, []).extend(delivered(minute, carrier, reported_count, given))
             due.setdefault(step + 5, []).append(converted(minute, carrier, came_back, took_s=22))
         world.learner.observe(due.pop(step))
         world.learner.update(now_s)
@@ -386,7 +386,7 @@ def test_receipts_of_a_liar_are_not_trusted_and_an_honest_carrier_s_are() -> Non
     assert world.learner.trust(7, GOOD) > 0.95
     silent = CellKey(9, "silent", "CN", "46000")
     reported = {POOR: (1.0, 0.05), GOOD: (0.9, 0.4), THIRD: (0.9, 0.38)}
-    world.minutes(90, reported, beside=lambda one: one.tell({POOR: (1.0, 0.0), GOOD: (0.9, 0.0)}, 20, silent))
+    world.minutes(90, reported, beside=lambda world: world.add({POOR: (1.0, 0.0), GOOD: (0.9, 0.0)}, 20, silent))
     assert world.learner.reporting(9, "silent") == "silent"
     assert world.posterior(GOOD, silent).mean > 2 * world.posterior(POOR, silent).mean, "others' conversions tell"
 
@@ -399,10 +399,10 @@ def test_an_attack_that_converts_nobody_hardly_lowers_what_is_expected_of_people
 
 
 def test_what_is_recalled_teaches_as_much_as_what_was_heard() -> None:
-    heard = World()
-    heard.minutes(180, {POOR: (0.95, 0.1), GOOD: (0.95, 0.4)})
+    observed = World()
+    observed.minutes(180, {POOR: (0.95, 0.1), GOOD: (0.95, 0.4)})
     restored = RoutingLearner()
-    restored.begin_restore(heard.minute * 60.0, {(7, "app"): heard.minute * 60.0})
+    restored.begin_restore(observed.minute * 60.0, {(7, "app"): observed.minute * 60.0})
     times = [0] * 17
     for hour in range(3):
         for carrier, count in ((POOR, 600), (GOOD, 2_400)):
@@ -411,10 +411,10 @@ def test_what_is_recalled_teaches_as_much_as_what_was_heard() -> None:
                 minute, 7, "app", "CN", "46000", "861380", carrier, "S", sent=6_000, delivered=5_700, converted=count
             )
             restored.restore(fact, [0, 0, 5_700, *times[3:]], [*times[:5], count, *times[6:]])
-    restored.update(heard.minute * 60.0)
+    restored.update(observed.minute * 60.0)
     for carrier in (POOR, GOOD):
         (one,) = restored.posteriors(CELL, [carrier])
-        assert one.mean == pytest.approx(heard.posterior(carrier).mean, rel=0.05)
+        assert one.mean == pytest.approx(observed.posterior(carrier).mean, rel=0.05)
 
 
 # ---- Shares
@@ -479,7 +479,7 @@ def test_what_is_only_tried_costs_little_however_many_there_are() -> None:
     assert min(weights.values()) >= 19
 
 
-def test_long_thoughts_come_less_often() -> None:
+def test_long_updates_come_less_often() -> None:
     assert interval_s(0.01) == limits.LEARN_S
     assert interval_s(limits.LEARN_S * LEARN_BUSY_SHARE_MAX) == limits.LEARN_S
     assert interval_s(4.0) == 4.0 / LEARN_BUSY_SHARE_MAX
@@ -489,11 +489,11 @@ def test_long_thoughts_come_less_often() -> None:
 def test_a_new_account_whose_messages_no_carrier_took_stops_nobody_s_learning(refused: int) -> None:
     """Its first message waits for its carrier, or was refused: nothing was sent, and nothing is known of its app."""
     fresh = Delta(MINUTE, 77, "new-app", "CN", "46000", "861380013", 1, "", submitted=1, refused=refused)
-    heard, restored = RoutingLearner(), RoutingLearner()
-    heard.observe([fresh])
+    observed, restored = RoutingLearner(), RoutingLearner()
+    observed.observe([fresh])
     restored.begin_restore(MINUTE * 60.0 + 60, {})
     restored.restore(fresh, (), ())
-    for learner in (heard, restored):
+    for learner in (observed, restored):
         learner.update(MINUTE * 60.0 + 60)
         learner.observe([sent(MINUTE + 1, GOOD, 3)])
         learner.update(MINUTE * 60.0 + 120)

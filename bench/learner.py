@@ -1,5 +1,5 @@
-"""What it costs to learn: a thought of the learner, and the shares that follow, where cells are few and where they are
-as many as are kept. Facts come as they would from a platform that sends 200 messages a second to all of them alike.
+"""The cost of learning: an update of the learner with the shares that follow, for few cells and for the maximum. Deltas
+come as from a platform that sends 200 messages a second, spread evenly over the cells.
 """
 
 import gc
@@ -25,7 +25,7 @@ NETWORKS_A_COUNTRY: Final = 4
 APPS: Final = 10
 MESSAGES_PER_S: Final = 200
 CONVERTS: Final = 0.8
-WARM: Final = 20  # thoughts before the measured ones: times are known by then, and cohorts lie about
+WARM: Final = 20  # updates before the measured ones: by then delays are known, and there are cohorts of several minutes
 MEASURED: Final = 5
 START_S: Final = 1_767_571_200.0
 PRICE_MICRO: Final = 20_000
@@ -36,7 +36,7 @@ def run() -> list[Row]:
     before = gc.get_threshold()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        return [_row(cells, _thoughts(cells)) for cells in CELLS]
+        return [_row(cells, _updates_s(cells)) for cells in CELLS]
     finally:
         gc.set_threshold(*before)
 
@@ -45,7 +45,7 @@ def _row(cells: int, took_s: list[float]) -> Row:
     median_s, slowest_s = statistics.median(took_s), max(took_s)
     every_s = interval_s(median_s)
     return Row(
-        f"a thought, {cells:,} cells of {len(CARRIERS)} carriers",
+        f"a learner update, {cells:,} cells of {len(CARRIERS)} carriers",
         f"≤ {LEARN_BUSY_SHARE_MAX:.0%} of a core",
         f"{median_s * 1000:,.0f} ms",
         median_s / every_s <= LEARN_BUSY_SHARE_MAX,
@@ -53,11 +53,11 @@ def _row(cells: int, took_s: list[float]) -> Row:
     )
 
 
-def _thoughts(cells: int) -> list[float]:
-    chance = random.Random(1)
+def _updates_s(cells: int) -> list[float]:
+    rng = random.Random(1)
     names = [
-        (f"app{at % APPS}", f"C{at // APPS // NETWORKS_A_COUNTRY}", f"{at // APPS:05d}", f"62{at // APPS:05d}0")
-        for at in range(cells)
+        (f"app{n % APPS}", f"C{n // APPS // NETWORKS_A_COUNTRY}", f"{n // APPS:05d}", f"62{n // APPS:05d}0")
+        for n in range(cells)
     ]
     catalogue = Catalogue(
         prices=[(GENERAL, "62", 2 * PRICE_MICRO)],
@@ -65,18 +65,18 @@ def _thoughts(cells: int) -> list[float]:
         enabled=CARRIERS,
         costs=[(n, "62", PRICE_MICRO + 1_000 * n) for n in CARRIERS],
     )
-    learner, adaptive = RoutingLearner(), AdaptiveRouting(chance)
+    learner, adaptive = RoutingLearner(), AdaptiveRouting(rng)
     took_s = []
-    for thought in range(WARM + MEASURED):
-        now_s = START_S + thought * limits.LEARN_S
+    for update in range(WARM + MEASURED):
+        now_s = START_S + update * limits.LEARN_S
         minute = int(now_s // 60)
         for _message in range(int(MESSAGES_PER_S * limits.LEARN_S)):
-            app, country, network, block = chance.choice(names)
-            which = (minute, 1, app, country, network, block, chance.choice(CARRIERS), "HOMING")
-            facts = [Delta(*which, submitted=1, sent=1), Delta(*which, delivered=1, receipt_bucket=3)]
-            if chance.random() < CONVERTS:
-                facts.append(Delta(*which, converted=1, conversion_bucket=5))
-            learner.observe(facts)
+            app, country, network, block = rng.choice(names)
+            cohort = (minute, 1, app, country, network, block, rng.choice(CARRIERS), "HOMING")
+            deltas = [Delta(*cohort, submitted=1, sent=1), Delta(*cohort, delivered=1, receipt_bucket=3)]
+            if rng.random() < CONVERTS:
+                deltas.append(Delta(*cohort, converted=1, conversion_bucket=5))
+            learner.observe(deltas)
         began = time.perf_counter()
         learner.update(now_s)
         adaptive.decide(catalogue, learner, now_s)
