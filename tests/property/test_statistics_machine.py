@@ -214,7 +214,7 @@ class StatisticsMachine(RuleBasedStateMachine):
 
     @rule()
     def expire(self) -> None:
-        self.run(self.world.expiry.sweep_silent())
+        self.run(self.world.expiry.sweep_receipts_overdue())
         self.run(self.world.expiry.sweep_unsent())
 
     @rule(pick=picks)

@@ -107,7 +107,7 @@ async def test_a_failure_in_a_carriers_work_stands_as_an_alarm_with_what_it_was_
     row: Any = SimpleNamespace(name="acme")
     running = RunningCarrier(row=row, carrier=carrier, dispatcher=dispatcher, sink=sink, database=bank.databases[0])
     with structlog.testing.capture_logs() as logs:
-        task = asyncio.get_running_loop().create_task(running._for_ever("sending_failed", work))
+        task = asyncio.get_running_loop().create_task(running._run_supervised("sending_failed", work))
         try:
             await until(lambda: alarms(bank), lambda found: found == [("carrier", "sending_failed", "acme")])
             await until(lambda: alarms(bank), lambda found: found == [])

@@ -47,7 +47,7 @@ async def owed(
 
 
 async def claim(
-    bank: Bank, process: int = 0, full: list[int] | None = None, in_hand: list[int] | None = None
+    bank: Bank, process: int = 0, full: list[int] | None = None, in_flight: list[int] | None = None
 ) -> list[int]:
     now = datetime.now(UTC)
     rows = await statements.pushes.pushes_claim(
@@ -57,7 +57,7 @@ async def claim(
         rows_max=100,
         lease=LEASE,
         full_account_ids=full or [],
-        held_push_ids=in_hand or [],
+        held_push_ids=in_flight or [],
     )
     return sorted(row.push_id for row in rows)
 
@@ -151,10 +151,10 @@ async def test_what_a_process_has_in_its_hands_does_not_lapse_when_the_clock_is_
     other = await owed(bank, account_id, 2)
     assert await claim(bank) == [accepted, other]
     await bank.query("UPDATE push SET due_at = now() - interval '1 hour' WHERE is_claimed")
-    assert await claim(bank, in_hand=[accepted, other]) == []
+    assert await claim(bank, in_flight=[accepted, other]) == []
     assert await outcome_of(bank, accepted) == PushOutcome.PENDING, "and is not taken for stale"
     await record(bank, account_id, accepted, 1, PushOutcome.ACKNOWLEDGED, None)
-    assert await claim(bank, in_hand=[other]) == [delivered]
+    assert await claim(bank, in_flight=[other]) == [delivered]
 
 
 PATHS = [

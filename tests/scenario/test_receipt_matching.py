@@ -591,7 +591,7 @@ async def test_the_sweep_steps_aside_for_a_receipt_that_is_under_way(post: PostR
         await statements.receipts.parts_lock(receiving, keys=[MessageRef(account_id=1, message_id=message_id)])
         sweeping = asyncio.create_task(post.sweep())
         await asyncio.sleep(HELD_UP_S)
-        await statements.messages.queue_leave(receiving, keys=[QueueKey(lane=0, message_id=message_id)])
+        await statements.messages.queue_remove(receiving, keys=[QueueKey(lane=0, message_id=message_id)])
     await sweeping
     assert await post.state(message_id) is MessageState.SENT
 

@@ -222,7 +222,7 @@ class PostRoom:
 
     async def sweep(self) -> None:
         sweep = ExpirySweep(self.database, self.clock, DIALECTS)
-        while await sweep.sweep_silent():
+        while await sweep.sweep_receipts_overdue():
             pass
 
     async def message(self, message_id: int) -> asyncpg.Record:

@@ -1,4 +1,4 @@
-"""What a carrier answered, written down: the attempts, where each message goes next, and what it gives back."""
+"""Records carriers' submit answers: stores the attempts, and decides what happens to each message next."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -22,15 +22,15 @@ from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.dispatch import NewAttempt, NewPart, QueueDeferral, QueueKey
 
-ATTEMPTS_MAX: Final = 5  # after an answer that was lost: each may have reached the person
-DEFERRALS_MAX: Final = 1_000  # certainly unsent, so it is the validity that ends them
+ATTEMPTS_MAX: Final = 5  # with answers that were lost: each may have been delivered
+DEFERRALS_MAX: Final = 1_000  # certainly unsent: the validity ends them
 RETRY_FIRST_S: Final = 5.0
 RETRY_S_MAX: Final = 300.0
 
 
 class AnsweredMessage(msgspec.Struct, frozen=True):
-    """One message's answer, and the lane it was claimed from. `is_retried`: it is already under way again, and only the
-    attempt is to be told.
+    """A message with its submit answer, and the lane it was claimed from. `is_retried`: the message has been claimed
+    again since, so that only the attempt is stored.
     """
 
     lane: int
@@ -41,12 +41,13 @@ class AnsweredMessage(msgspec.Struct, frozen=True):
 
 
 class AnswerRecorder:
-    """Writes a carrier's answers, many in one transaction, and decides what follows from each.
+    """Stores a carrier's answers, many in one transaction, and decides what follows from each.
 
-    Accepted: the message waits for its receipt. Refused: it goes by the next carrier of its route that has not had it,
-    unless the number itself is wrong; when there is none it ends and is refunded. Deferred: a code goes by the next
-    carrier at once, a campaign's message waits and comes again, longer each time. Unknown, since the answer was lost: a
-    code goes again after a while, by another carrier where there is one; a campaign's message waits for a receipt.
+    Accepted: the message waits for its receipt. Refused: it is reassigned to the next carrier of its route that has not
+    had it, unless the number is invalid; without one it is rejected and refunded. Deferred: a transactional message is
+    reassigned at once, a promotional one is retried, each time after a longer wait. Unknown, since the answer was lost:
+    a transactional message is sent again after a while, by another carrier if there is one; a promotional one waits for
+    its receipt.
     """
 
     def __init__(
@@ -68,80 +69,80 @@ class AnswerRecorder:
         self._rng = rng
         self._unknown_retry = timedelta(seconds=unknown_retry_s)
 
-    async def record(self, answered: Sequence[AnsweredMessage]) -> None:
-        """Durable when it returns. Raises a `PlatformFailure` when it is not."""
+    async def record(self, batch: Sequence[AnsweredMessage]) -> None:
+        """The answers are durable when this returns. Raises a `PlatformFailure` when they are not."""
         now = self._clock()
         async with self._database.transaction() as transaction:
-            await self._add_attempts(transaction, answered, now)
-            settled = [one for one in answered if not one.is_retried]
-            moves = await self._moves(transaction, settled, now)
-            if moves:
-                await reassign(transaction, moves)
-            moved = {one.message_id for one in moves}
-            again = [one for one in settled if one.message.message_id not in moved and _comes_again(one)]
-            if again:
-                await self._defer(transaction, again, now)
-            waiting = moved | {one.message.message_id for one in again}
-            await self._end(transaction, [one for one in settled if one.message.message_id not in waiting], now)
+            await self._add_attempts(transaction, batch, now)
+            current = [item for item in batch if not item.is_retried]
+            reassignments = await self._reassignments(transaction, current, now)
+            if reassignments:
+                await reassign(transaction, reassignments)
+            reassigned_ids = {reassignment.message_id for reassignment in reassignments}
+            remaining = [item for item in current if item.message.message_id not in reassigned_ids]
+            to_retry = [item for item in remaining if _may_be_retried(item)]
+            if to_retry:
+                await self._defer(transaction, to_retry, now)
+            await self._settle(transaction, [item for item in remaining if not _may_be_retried(item)], now)
 
-    async def _moves(
-        self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime
+    async def _reassignments(
+        self, transaction: DatabaseConnection, batch: Sequence[AnsweredMessage], now: datetime
     ) -> list[Reassignment]:
-        """Where the messages go that another carrier may take."""
-        asked = [one for one in answered if _may_move(one)]
-        if not asked:
+        """The messages that go to another carrier."""
+        candidates = [item for item in batch if _may_be_reassigned(item)]
+        if not candidates:
             return []
-        found = await self._failover.alternatives(
-            transaction, [(one.message.account_id, one.message.message_id) for one in asked], self._carrier_id
+        alternatives = await self._failover.alternatives(
+            transaction, [(item.message.account_id, item.message.message_id) for item in candidates], self._carrier_id
         )
         return [
             Reassignment(
-                one.message.account_id,
-                one.message.message_id,
-                one.lane,
-                row,
-                one.message.traffic,
-                now + self._unknown_retry if one.answer.outcome is Outcome.UNKNOWN else now,
+                item.message.account_id,
+                item.message.message_id,
+                item.lane,
+                alternative,
+                item.message.traffic,
+                now + self._unknown_retry if item.answer.outcome is Outcome.UNKNOWN else now,
             )
-            for one in asked
-            if (row := found.get(one.message.message_id)) is not None
+            for item in candidates
+            if (alternative := alternatives.get(item.message.message_id)) is not None
         ]
 
-    async def _defer(self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime) -> None:
+    async def _defer(self, transaction: DatabaseConnection, batch: Sequence[AnsweredMessage], now: datetime) -> None:
         await statements.dispatch.queue_defer(
             transaction,
             deferrals=[
-                QueueDeferral(lane=one.lane, message_id=one.message.message_id, due_at=now + self._wait(one))
-                for one in answered
+                QueueDeferral(lane=item.lane, message_id=item.message.message_id, due_at=now + self._retry_wait(item))
+                for item in batch
             ],
         )
 
-    def _wait(self, one: AnsweredMessage) -> timedelta:
-        if one.answer.outcome is Outcome.UNKNOWN:
+    def _retry_wait(self, item: AnsweredMessage) -> timedelta:
+        if item.answer.outcome is Outcome.UNKNOWN:
             return self._unknown_retry
-        return timedelta(seconds=doubling_s(one.message.attempt, RETRY_FIRST_S, RETRY_S_MAX, self._rng))
+        return timedelta(seconds=doubling_s(item.message.attempt, RETRY_FIRST_S, RETRY_S_MAX, self._rng))
 
-    async def _end(self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime) -> None:
-        """Those that have left, as far as we know, and those that never will."""
-        gone = [one for one in answered if one.answer.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)]
-        if gone:
+    async def _settle(self, transaction: DatabaseConnection, batch: Sequence[AnsweredMessage], now: datetime) -> None:
+        """Messages that stay with this answer: sent ones, as far as is known, and those that fail with it."""
+        sent = [item for item in batch if item.answer.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)]
+        if sent:
             await statements.dispatch.queue_await(
                 transaction,
                 grace=timedelta(seconds=limits.EXPIRY_GRACE_S),
-                keys=[QueueKey(lane=one.lane, message_id=one.message.message_id) for one in gone],
+                keys=[QueueKey(lane=item.lane, message_id=item.message.message_id) for item in sent],
             )
-        await apply(transaction, [self._event(one, now) for one in answered], Outbox(self._dialects))
+        await apply(transaction, [self._state_change(item, now) for item in batch], Outbox(self._dialects))
 
-    def _event(self, one: AnsweredMessage, now: datetime) -> StateChange:
-        answer, message = one.answer, one.message
+    def _state_change(self, item: AnsweredMessage, now: datetime) -> StateChange:
+        answer, message = item.answer, item.message
         return StateChange(
             message.account_id,
             message.message_id,
             STATES[answer.outcome],
             now,
-            one.lane,
+            item.lane,
             answer.error_code,
-            _words(answer),
+            _error_text(answer),
             self._carrier_id,
             answer.carrier_ref,
             self._failover.cost(self._carrier_id, message) if answer.outcome is Outcome.ACCEPTED else None,
@@ -149,7 +150,7 @@ class AnswerRecorder:
         )
 
     async def _add_attempts(
-        self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime
+        self, transaction: DatabaseConnection, batch: Sequence[AnsweredMessage], now: datetime
     ) -> None:
         await statements.dispatch.attempts_add(
             transaction,
@@ -157,40 +158,33 @@ class AnswerRecorder:
             answered_at=now,
             attempts=[
                 NewAttempt(
-                    account_id=one.message.account_id,
-                    message_id=one.message.message_id,
-                    attempt=one.message.attempt,
-                    started_at=one.started_at,
-                    outcome=int(one.answer.outcome),
-                    carrier_ref=one.answer.carrier_ref,
-                    error_code=one.answer.error_code,
-                    error_text=_words(one.answer),
-                    reason=None if one.answer.reason is None else encode_reason(one.answer.reason),
+                    account_id=item.message.account_id,
+                    message_id=item.message.message_id,
+                    attempt=item.message.attempt,
+                    started_at=item.started_at,
+                    outcome=int(item.answer.outcome),
+                    carrier_ref=item.answer.carrier_ref,
+                    error_code=item.answer.error_code,
+                    error_text=_error_text(item.answer),
+                    reason=None if item.answer.reason is None else encode_reason(item.answer.reason),
                 )
-                for one in answered
+                for item in batch
             ],
         )
         parts = [
-            (one.message, number, carrier_ref)
-            for one in answered
-            if len(one.answer.part_refs) > 1
-            for number, carrier_ref in enumerate(one.answer.part_refs, 1)
+            NewPart(
+                account_id=item.message.account_id,
+                message_id=item.message.message_id,
+                attempt=item.message.attempt,
+                part=part,
+                carrier_ref=carrier_ref,
+            )
+            for item in batch
+            if len(item.answer.part_refs) > 1
+            for part, carrier_ref in enumerate(item.answer.part_refs, 1)
         ]
         if parts:
-            await statements.dispatch.parts_add(
-                transaction,
-                carrier_id=self._carrier_id,
-                parts=[
-                    NewPart(
-                        account_id=message.account_id,
-                        message_id=message.message_id,
-                        attempt=message.attempt,
-                        part=number,
-                        carrier_ref=carrier_ref,
-                    )
-                    for message, number, carrier_ref in parts
-                ],
-            )
+            await statements.dispatch.parts_add(transaction, carrier_id=self._carrier_id, parts=parts)
 
 
 STATES: Final = {
@@ -199,31 +193,31 @@ STATES: Final = {
     Outcome.DEFERRED: MessageState.FAILED,
     Outcome.UNKNOWN: MessageState.UNKNOWN,
 }
-"""What becomes of a message that stays with its answer."""
+"""The state of a message that is neither reassigned nor retried."""
 
 
-def _may_move(one: AnsweredMessage) -> bool:
-    match one.answer.outcome:
+def _may_be_reassigned(item: AnsweredMessage) -> bool:
+    match item.answer.outcome:
         case Outcome.REFUSED:
-            return one.answer.error_code != INVALID_DESTINATION
+            return item.answer.error_code != INVALID_DESTINATION
         case Outcome.DEFERRED:
-            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < DEFERRALS_MAX
+            return item.message.traffic == Traffic.TRANSACTIONAL and item.message.attempt < DEFERRALS_MAX
         case Outcome.UNKNOWN:
-            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < ATTEMPTS_MAX
+            return item.message.traffic == Traffic.TRANSACTIONAL and item.message.attempt < ATTEMPTS_MAX
         case _:
             return False
 
 
-def _comes_again(one: AnsweredMessage) -> bool:
-    """Whether a message that no other carrier takes comes to this one again."""
-    match one.answer.outcome:
+def _may_be_retried(item: AnsweredMessage) -> bool:
+    """Whether a message without another carrier is submitted to this one again."""
+    match item.answer.outcome:
         case Outcome.DEFERRED:
-            return one.message.attempt < DEFERRALS_MAX
+            return item.message.attempt < DEFERRALS_MAX
         case Outcome.UNKNOWN:
-            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < ATTEMPTS_MAX
+            return item.message.traffic == Traffic.TRANSACTIONAL and item.message.attempt < ATTEMPTS_MAX
         case _:
             return False
 
 
-def _words(answer: Answer) -> str | None:
+def _error_text(answer: Answer) -> str | None:
     return None if answer.error_text is None else storable_text(answer.error_text, limits.CARRIER_TEXT_CHARS_MAX)

@@ -11,11 +11,11 @@ BREAKER_REST_S_MAX: Final = 60.0
 
 
 class CarrierBreaker:
-    """Pure; the clock is passed in, in seconds.
+    """Pure: times are passed in, in seconds of any monotonic clock.
 
-    Closed, it lets everything through. Open, nothing until its rest is over; then (half open) one message at a time,
-    and the first that the carrier accepts closes it. The rest doubles each time. Refusals count too, but it takes many
-    more: most are about one number.
+    While it is closed, messages are claimed without limit. When it is open, none are until its time is over; then (half
+    open) one at a time, and the first that the carrier accepts closes it. The open time doubles each time. Refusals
+    open it too, but only after many more: most concern a single number.
     """
 
     def __init__(self) -> None:
@@ -28,18 +28,18 @@ class CarrierBreaker:
     def is_closed(self) -> bool:
         return self._open_until_s is None
 
-    def room(self, now_s: float, under_way: int) -> int | None:
-        """How many messages may be claimed; None: as many as the carrier takes."""
+    def claimable(self, now_s: float, submitting: int) -> int | None:
+        """How many messages may be claimed while `submitting` are in flight; None: no limit by the breaker."""
         if self._open_until_s is None:
             return None
-        return 1 if now_s >= self._open_until_s and under_way == 0 else 0
+        return 1 if now_s >= self._open_until_s and submitting == 0 else 0
 
-    def rest_s(self, now_s: float) -> float:
-        """How long until the next try."""
+    def open_for_s(self, now_s: float) -> float:
+        """Seconds until a message may be claimed."""
         return max(0.0, (self._open_until_s or now_s) - now_s)
 
-    def heard(self, outcome: Outcome, now_s: float) -> bool:
-        """Counts an answer; whether that opened or closed the breaker."""
+    def count_answer(self, outcome: Outcome, now_s: float) -> bool:
+        """Counts an answer. Returns whether that opened or closed the breaker."""
         was_closed = self.is_closed
         if outcome is Outcome.ACCEPTED:
             self._failures = self._refusals = self._trips = 0
@@ -49,7 +49,7 @@ class CarrierBreaker:
         else:
             self._failures += 1
         if self._open_until_s is not None and now_s < self._open_until_s and self._failures:
-            return False  # the rest of what was under way when it opened
+            return False  # of a message that was in flight when it opened
         if (
             self._failures < BREAKER_FAILURES
             and self._refusals < BREAKER_REFUSALS

@@ -1,4 +1,4 @@
-"""A carrier's outgoing side: claim due messages, submit them in batches, record what the carrier answered."""
+"""Claims a carrier's due messages, submits them in batches, and has the answers recorded."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from homing.common.storable_text import storable_text
 from homing.dialects.base import Dialects
 from homing.dispatch.answers import AnsweredMessage, AnswerRecorder
 from homing.dispatch.breaker import CarrierBreaker
-from homing.dispatch.in_hand import InHand
+from homing.dispatch.in_flight import InFlightMessages
 from homing.dispatch.written_marks import EndedClaim, WrittenMarks
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
@@ -31,23 +31,23 @@ from homing.store.due_poller import DuePoller
 from homing.store.owners import is_dead
 from homing.store.statements.dispatch import ClaimedMessage, QueueKey
 
-CLAIM_LINGER_S: Final = 0.02  # for a little more room, so that claims are not of one message each
-ANSWERS_PENDING_MAX: Final = 20_000  # answered and not yet stored: then no more is claimed
+CLAIM_LINGER_S: Final = 0.02  # for more room, so that a claim is for more than one message
+ANSWERS_PENDING_MAX: Final = 20_000  # answers that are not recorded yet; beyond it nothing is claimed
 ANSWERS_LINGER_S: Final = 0.02
 log = structlog.get_logger()
 T = TypeVar("T")
 
-LAPSED = Answer(Outcome.UNKNOWN, reason=Reason.of(ReasonCode.ATTEMPT_CLAIM_LAPSED))
+CLAIM_LAPSED = Answer(Outcome.UNKNOWN, reason=Reason.of(ReasonCode.ATTEMPT_CLAIM_LAPSED))
 OWNER_DIED = Answer(Outcome.UNKNOWN, reason=Reason.of(ReasonCode.ATTEMPT_PROCESS_DIED))
 
 
 class Dispatcher:
-    """Serves a carrier's lanes, transactional before promotional, as the carrier has room.
+    """Serves a carrier's lanes, transactional before promotional messages, as the carrier has room.
 
-    A claim is a lease: if this process dies, its messages are due again when the lease ends or when another process
-    takes over the carrier. The claim is durable before the carrier sees the message, so an attempt can be repeated
-    after a crash but never go untold: a message that comes back from a claim that lapsed counts as tried, with an
-    unknown end.
+    A claim is a lease: if this process dies, its messages are due again when the lease ends or another process takes
+    the carrier over. The claim is durable before the message is submitted, so an attempt may be repeated after a crash
+    but is always recorded: a message whose claim has lapsed gets an attempt with an unknown outcome, unless it
+    certainly was not written to the carrier (`WrittenMarks`).
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class Dispatcher:
         work_metrics: WorkMetrics,
         recorder: AnswerRecorder,
         health_changed: Callable[[], None],
-        in_hand: InHand,
+        in_flight: InFlightMessages,
         marks: WrittenMarks,
         dialects: Dialects,
     ) -> None:
-        """`in_hand`: what this process has of the carrier, also by a dispatcher before this one. `marks`: what may have
-        left the process, of all its carriers.
+        """`in_flight`: of this process and carrier, shared with earlier dispatchers. `marks`: of all carriers of this
+        process. `health_changed` is called when the breaker opens or closes.
         """
         self._dialects = dialects
         self._database = database
@@ -81,21 +81,21 @@ class Dispatcher:
         self._work_metrics = work_metrics
         self._recorder = recorder
         self._health_changed = health_changed
-        self._in_hand = in_hand
+        self._in_flight = in_flight
         self._marks = marks
         self._breaker = CarrierBreaker()
-        self._under_way = 0
+        self._submitting = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._pending: list[AnsweredMessage] = []
-        self._writer: asyncio.Task[None] | None = None
-        self._written = asyncio.Event()
+        self._unrecorded: list[AnsweredMessage] = []
+        self._recording_task: asyncio.Task[None] | None = None
+        self._recorded = asyncio.Event()
 
     @property
     def breaker_is_closed(self) -> bool:
         return self._breaker.is_closed
 
     async def run(self) -> None:
-        """Claims for ever; cancel it to stop taking new work, then await `drained`."""
+        """Never returns; cancel it to stop claiming, then await `drained`."""
         while True:
             lanes = await self._due_poller.wait("queue", self._lanes)
             try:
@@ -109,21 +109,21 @@ class Dispatcher:
         """Returns when every submitted message's answer is recorded."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-        while self._writer:
-            await asyncio.gather(self._writer, return_exceptions=True)
+        while self._recording_task:
+            await asyncio.gather(self._recording_task, return_exceptions=True)
 
     async def _claim(self, lanes: Sequence[int]) -> bool:
-        """Claims what there is room for from these lanes, in order, and sends it off; whether there may be more."""
-        room = await self._room()
+        """Claims messages from these lanes, in order, as many as there is room for. Returns whether more may be due."""
+        room = await self._wait_for_room()
         claimed = 0
         for lane in lanes:
             if claimed >= room:
                 break
-            # Shielded: a claim that is cut short by our own stopping would look like one whose process died.
-            claimed += await asyncio.shield(self._watched(self._take(lane, room - claimed)))
+            # Shielded: a claim that is interrupted by cancellation would look like that of a process that died.
+            claimed += await asyncio.shield(self._tracked(self._claim_lane(lane, room - claimed)))
         return claimed >= room
 
-    async def _take(self, lane: int, room: int) -> int:
+    async def _claim_lane(self, lane: int, room: int) -> int:
         now = self._clock()
         rows = await statements.dispatch.queue_claim(
             self._database,
@@ -137,25 +137,27 @@ class Dispatcher:
             await self._start(lane, rows, now)
         return len(rows)
 
-    def _watched(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
-        """A task that `drained` waits for."""
+    def _tracked(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        """Starts a task that `drained` waits for."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _room(self) -> int:
-        """Waits until the carrier, the breaker and the answers that are still to be stored leave room."""
+    async def _wait_for_room(self) -> int:
+        """Waits until the carrier, the breaker and the number of unrecorded answers allow a claim; of how many
+        messages.
+        """
         while True:
-            while len(self._pending) >= ANSWERS_PENDING_MAX:
-                self._written.clear()
-                await self._written.wait()
+            while len(self._unrecorded) >= ANSWERS_PENDING_MAX:
+                self._recorded.clear()
+                await self._recorded.wait()
             await self._carrier.until_room()
-            allowed = self._breaker.room(time.monotonic(), self._under_way)
+            allowed = self._breaker.claimable(time.monotonic(), self._submitting)
             if allowed == 0:
-                await asyncio.sleep(max(limits.DUE_POLL_S, self._breaker.rest_s(time.monotonic())))
+                await asyncio.sleep(max(limits.DUE_POLL_S, self._breaker.open_for_s(time.monotonic())))
                 continue
-            if allowed is None and self._under_way:
+            if allowed is None and self._submitting:
                 await asyncio.sleep(CLAIM_LINGER_S)
             room = min(self._carrier.room(), limits.CLAIM_MESSAGES_MAX, allowed or limits.CLAIM_MESSAGES_MAX)
             if room > 0:
@@ -163,109 +165,111 @@ class Dispatcher:
 
     async def _start(self, lane: int, rows: Sequence[ClaimedMessage], now: datetime) -> None:
         traffic = lane % limits.LANES_PER_CARRIER
-        fit, late = [], []
+        to_submit, expired = [], []
         for row in rows:
-            if row.message_id in self._in_hand:
-                # Ours, and its claim has ended only because the database was away: its answer comes, or waits to be
-                # stored. It must not go twice; the claim that it has just been given covers the rest of its way.
+            if row.message_id in self._in_flight:
+                # Its claim has ended only because the database was unavailable: its answer is still to come, or to be
+                # recorded. It must not be submitted twice; the new claim covers it until then.
                 continue
             if row.expires_at <= now or TABLE[MessageState(row.state)].final:
-                late.append(row)
+                expired.append(row)
                 continue
             message = _outbound(row, traffic)
-            if row.lapsed_of is not None and self._may_have_left(row):
-                before = _outbound(row, traffic, row.attempts - 1)
-                goes_again = traffic == Traffic.TRANSACTIONAL
-                lapsed = OWNER_DIED if is_dead(row.lapsed_of, self._owner) else LAPSED
-                self._keep(AnsweredMessage(lane, before, lapsed, row.lapsed_since or now, goes_again))
-                if not goes_again:
+            if row.previous_owner is not None and self._may_have_left(row):
+                lapsed_attempt = _outbound(row, traffic, row.attempts - 1)
+                is_submitted_again = traffic == Traffic.TRANSACTIONAL
+                lapsed_answer = OWNER_DIED if is_dead(row.previous_owner, self._owner) else CLAIM_LAPSED
+                self._queue_answer(
+                    AnsweredMessage(
+                        lane, lapsed_attempt, lapsed_answer, row.previous_claimed_at or now, is_submitted_again
+                    )
+                )
+                if not is_submitted_again:
                     continue
-            self._in_hand.take(message.message_id)
-            fit.append(message)
-        if fit:
-            self._under_way += len(fit)
-            self._watched(self._submit(lane, fit, now))
-        if late:
-            await self._expire(lane, late, now)
+            self._in_flight.add(message.message_id)
+            to_submit.append(message)
+        if to_submit:
+            self._submitting += len(to_submit)
+            self._tracked(self._submit(lane, to_submit, now))
+        if expired:
+            await self._expire(lane, expired, now)
 
     async def _submit(self, lane: int, batch: Sequence[Outbound], started_at: datetime) -> None:
-        """Hands a batch over; what the carrier leaves unanswered may have gone."""
+        """Submits a batch. Messages that the carrier leaves unanswered count as unknown if they may have been sent."""
         waiting = {message.message_id: message for message in batch}
 
-        def answered(message: Outbound, answer: Answer) -> None:
+        def on_answer(message: Outbound, answer: Answer) -> None:
             if waiting.pop(message.message_id, None) is not None:
-                self._heard(lane, message, answer, started_at)
+                self._on_answer(lane, message, answer, started_at)
 
         reason = Reason.of(ReasonCode.ATTEMPT_NO_ANSWER)
         try:
             async with asyncio.timeout(limits.CARRIER_SUBMIT_TIMEOUT_S):
-                await self._carrier.submit(batch, answered, self._leaving)
+                await self._carrier.submit(batch, on_answer, self._before_write)
         except Exception as error:
             text = storable_text(repr(error), limits.CARRIER_TEXT_CHARS_MAX)
             reason = Reason.of(ReasonCode.ATTEMPT_CARRIER_FAILED, error=text)
-            log.warning("carrier_failed", carrier=self._name, **describe(error), text=text)
+            log.warning("carrier_failed", carrier=self._name, **describe(error))
         finally:
             for message in list(waiting.values()):
-                has_left = self._marks.is_marked(message.message_id, message.attempt)
-                answered(message, Answer(Outcome.UNKNOWN if has_left else Outcome.DEFERRED, reason=reason))
+                may_have_left = self._marks.is_marked(message.message_id, message.attempt)
+                on_answer(message, Answer(Outcome.UNKNOWN if may_have_left else Outcome.DEFERRED, reason=reason))
 
-    def _leaving(self, messages: Sequence[Outbound]) -> None:
+    def _before_write(self, messages: Sequence[Outbound]) -> None:
         self._marks.mark([(message.message_id, message.attempt) for message in messages])
 
     def _may_have_left(self, row: ClaimedMessage) -> bool:
-        """Whether the claim of a row that has lapsed may have been carried out. One that certainly was not leaves no
-        attempt: the message goes as if it had never been claimed.
+        """Whether a message may have been submitted under its lapsed claim. If it certainly was not, it gets no attempt
+        and is submitted as if it had not been claimed before.
         """
-        owner, claimed_at = row.lapsed_of, row.lapsed_since
+        owner, claimed_at = row.previous_owner, row.previous_claimed_at
         if (
             owner is None
             or claimed_at is None
             or self._marks.may_have_left(EndedClaim(row.message_id, owner, claimed_at))
         ):
             return True
-        log.info("claim_expired_unsent", carrier=self._name, message_id=row.message_id, owner=row.lapsed_of)
+        log.info("claim_expired_unsent", carrier=self._name, message_id=row.message_id, owner=row.previous_owner)
         return False
 
-    def _heard(self, lane: int, message: Outbound, answer: Answer, started_at: datetime) -> None:
-        self._under_way -= 1
-        if self._breaker.heard(answer.outcome, time.monotonic()):
-            state = "closed" if self._breaker.is_closed else "open"
-            why = answer.error_text if answer.reason is None else answer.reason.code
+    def _on_answer(self, lane: int, message: Outbound, answer: Answer, started_at: datetime) -> None:
+        self._submitting -= 1
+        if self._breaker.count_answer(answer.outcome, time.monotonic()):
             log.warning(
                 "breaker_changed",
                 carrier=self._name,
-                breaker=state,
-                answer=why,
+                breaker="closed" if self._breaker.is_closed else "open",
+                answer=answer.error_text if answer.reason is None else answer.reason.code,
             )
             self._health_changed()
-        self._keep(AnsweredMessage(lane, message, answer, started_at))
+        self._queue_answer(AnsweredMessage(lane, message, answer, started_at))
 
-    def _keep(self, answered: AnsweredMessage) -> None:
-        self._pending.append(answered)
-        if self._writer is None:
-            self._writer = asyncio.get_running_loop().create_task(self._write())
+    def _queue_answer(self, answered: AnsweredMessage) -> None:
+        self._unrecorded.append(answered)
+        if self._recording_task is None:
+            self._recording_task = asyncio.get_running_loop().create_task(self._record_answers())
 
-    async def _write(self) -> None:
-        """Stores answers, those of a few milliseconds together, until there are no more."""
+    async def _record_answers(self) -> None:
+        """Records answers in batches, each of some milliseconds, until there are no more."""
         try:
-            while self._pending:
+            while self._unrecorded:
                 await asyncio.sleep(ANSWERS_LINGER_S)
-                batch = self._pending[: limits.CLAIM_MESSAGES_MAX]
-                self._work_metrics.submitted(self._name, [one.answer for one in batch])
-                refused = await self._store(batch)
-                for one in batch:
-                    if not one.is_retried:
-                        self._in_hand.let_go(one.message.message_id)
-                    if one.message.message_id not in refused:
-                        self._marks.erase(one.message.message_id, one.message.attempt)
-                del self._pending[: len(batch)]
-                self._written.set()
+                batch = self._unrecorded[: limits.CLAIM_MESSAGES_MAX]
+                self._work_metrics.submitted(self._name, [answered.answer for answered in batch])
+                refused = await self._record_batch(batch)
+                for answered in batch:
+                    if not answered.is_retried:
+                        self._in_flight.discard(answered.message.message_id)
+                    if answered.message.message_id not in refused:
+                        self._marks.erase(answered.message.message_id, answered.message.attempt)
+                del self._unrecorded[: len(batch)]
+                self._recorded.set()
         finally:
-            self._writer = None
+            self._recording_task = None
 
-    async def _store(self, batch: Sequence[AnsweredMessage]) -> set[int]:
-        """Until it is durable: an answer that is lost makes the message go out twice. The messages whose answers the
-        database does not take.
+    async def _record_batch(self, batch: Sequence[AnsweredMessage]) -> set[int]:
+        """Retries until the answers are durable: after a lost answer the message would be sent twice. Returns the
+        messages whose answers the database refuses.
         """
         refused: set[int] = set()
 
@@ -276,13 +280,13 @@ class Dispatcher:
         await until_durable(
             self._recorder.record,
             batch,
-            on_failure=self._wait_with,
+            on_failure=self._on_unavailable,
             on_refused=refuse,
             pause_s=limits.DISPATCH_ERROR_PAUSE_S,
         )
         return refused
 
-    def _wait_with(self, batch: Sequence[AnsweredMessage], failure: errors.PlatformFailure) -> None:
+    def _on_unavailable(self, batch: Sequence[AnsweredMessage], failure: errors.PlatformFailure) -> None:
         log.warning(
             "database_unavailable",
             component="carrier_answers",
@@ -292,7 +296,7 @@ class Dispatcher:
         )
 
     async def _expire(self, lane: int, rows: Sequence[ClaimedMessage], now: datetime) -> None:
-        events = [
+        changes = [
             StateChange(
                 row.account_id,
                 row.message_id,
@@ -304,11 +308,11 @@ class Dispatcher:
             for row in rows
         ]
         async with self._database.transaction() as transaction:
-            moved = await apply(transaction, events, Outbox(self._dialects))
-            stray = [row.message_id for row in rows if row.message_id not in moved]
-            if stray:  # ended by another way while its row was still here
-                await statements.messages.queue_leave(
-                    transaction, keys=[QueueKey(lane=lane, message_id=message_id) for message_id in stray]
+            moved_ids = await apply(transaction, changes, Outbox(self._dialects))
+            already_final = [row.message_id for row in rows if row.message_id not in moved_ids]
+            if already_final:  # another process ended them before this row was locked
+                await statements.messages.queue_remove(
+                    transaction, keys=[QueueKey(lane=lane, message_id=message_id) for message_id in already_final]
                 )
 
 

@@ -1,6 +1,4 @@
-"""Messages whose time is over: the sent ones of which no receipt came, or not of all parts, and those that nobody
-sent.
-"""
+"""Ends overdue messages: sent ones without a receipt, or without those of all parts, and ones that were not sent."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -25,10 +23,10 @@ log = structlog.get_logger()
 
 
 class ExpirySweep:
-    """Ends overdue messages, in batches, every few seconds: as expired, or as delivered where a part was.
+    """Ends overdue messages in batches, every few seconds: as delivered if one of their parts is, else as expired.
 
-    Receipts of parts draw a message's time nearer (receipts/parts.py), so that one whose other parts stay silent ends
-    minutes after the part that was delivered, and not with its validity.
+    A multipart message is due some minutes after the first delivered part, and not at the end of its validity
+    (receipts/parts.py).
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime], dialects: Dialects) -> None:
@@ -41,7 +39,7 @@ class ExpirySweep:
         overdue_at_s = loop.time()
         while True:
             try:
-                while await self.sweep_silent():
+                while await self.sweep_receipts_overdue():
                     pass
                 if loop.time() >= overdue_at_s:
                     while await self.sweep_unsent():
@@ -51,13 +49,13 @@ class ExpirySweep:
                 log.warning("database_unavailable", component="expiry", failure=str(failure))
             await asyncio.sleep(EXPIRY_SWEEP_S)
 
-    async def sweep_silent(self) -> bool:
-        """One batch of those that wait for a receipt; whether there may be more."""
+    async def sweep_receipts_overdue(self) -> bool:
+        """Ends one batch of messages that wait for a receipt. Returns whether more may be due."""
         now = self._clock()
         async with self._database.transaction() as transaction:
             rows = await statements.dispatch.queue_expired(transaction, now=now, rows_max=limits.CLAIM_MESSAGES_MAX)
             if rows:
-                # read under the messages' locks: a receipt of a part that came a moment ago is seen
+                # read under the messages' locks, and so with any receipt of a part that is being stored
                 delivered = {
                     row.message_id: row.at
                     for row in await statements.receipts.parts_delivered(
@@ -65,11 +63,13 @@ class ExpirySweep:
                         keys=[MessageRef(account_id=row.account_id, message_id=row.message_id) for row in rows],
                     )
                 }
-                await self._end(transaction, rows, [_silent(row, delivered.get(row.message_id), now) for row in rows])
+                await self._end(
+                    transaction, rows, [_without_receipt(row, delivered.get(row.message_id), now) for row in rows]
+                )
         return len(rows) == limits.CLAIM_MESSAGES_MAX
 
     async def sweep_unsent(self) -> bool:
-        """One batch of those that wait for their carrier; whether there may be more."""
+        """Ends one batch of messages that wait for their carrier. Returns whether more may be due."""
         now = self._clock()
         async with self._database.transaction() as transaction:
             rows = await statements.dispatch.queue_overdue(
@@ -81,17 +81,17 @@ class ExpirySweep:
         return len(rows) == limits.CLAIM_MESSAGES_MAX
 
     async def _end(
-        self, transaction: DatabaseConnection, rows: Sequence[ExpiredMessage], events: Sequence[StateChange]
+        self, transaction: DatabaseConnection, rows: Sequence[ExpiredMessage], changes: Sequence[StateChange]
     ) -> None:
-        await apply(transaction, events, Outbox(self._dialects))
-        await statements.messages.queue_leave(
+        await apply(transaction, changes, Outbox(self._dialects))
+        await statements.messages.queue_remove(
             transaction, keys=[QueueKey(lane=row.lane, message_id=row.message_id) for row in rows]
         )
 
 
-def _silent(row: ExpiredMessage, delivered_at: datetime | None, now: datetime) -> StateChange:
-    """Delivered without a word of explanation: an error text would reach the customer beside the good news, and the
-    timeline shows what was reported of each part.
+def _without_receipt(row: ExpiredMessage, delivered_at: datetime | None, now: datetime) -> StateChange:
+    """Delivered if a part is, and then without an error text, which would reach the customer; the timeline shows the
+    receipts of each part.
     """
     if delivered_at is None:
         return _expired(row, now, Reason.of(ReasonCode.MESSAGE_NO_RECEIPT))

@@ -1,4 +1,4 @@
-"""Where an accepted message goes when its carrier fails it: the next of its route that is up and has not had it."""
+"""Failover of accepted messages: the next carrier of the route that is up and has not had the message."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,21 +16,21 @@ from homing.store.statements.dispatch import MessageRef, MessageReroute, QueueMo
 
 
 class Reassignment(msgspec.Struct, frozen=True):
-    """A queued message's way to another carrier: from its lane to that carrier's, due at `due_at`. `uncounted` is how
-    many attempts its row does not count yet.
+    """A queued message's move from its lane to that of another carrier, due at `due_at`. `uncounted_attempts`: how many
+    attempts its queue row does not count yet.
     """
 
     account_id: int
     message_id: int
     lane: int
-    to: RouteCandidate
+    carrier: RouteCandidate
     traffic: int
     due_at: datetime
-    uncounted: int = 0
+    uncounted_attempts: int = 0
 
 
 class Failover:
-    """Finds other carriers by the same rules and the same price ceiling as at accept, as they are now."""
+    """Finds other carriers by the present routing rules, with the price ceiling that held at accept."""
 
     def __init__(self, catalogue_cache: CatalogueCache) -> None:
         self._catalogue_cache = catalogue_cache
@@ -39,7 +39,7 @@ class Failover:
         return self._catalogue_cache.catalogue.is_down(carrier_id)
 
     def cost(self, carrier_id: int, message: Outbound) -> int | None:
-        """What a carrier asks for all of a message's segments, in micro-units; None: not known."""
+        """A carrier's price for all segments of a message, in micro-units; None: not known."""
         segment_micro = self._catalogue_cache.catalogue.cost(carrier_id, message.number)
         return None if segment_micro is None else segment_micro * message.segments
 
@@ -51,54 +51,56 @@ class Failover:
         *,
         even_deferred: bool = False,
     ) -> Mapping[int, RouteCandidate]:
-        """By message id, the carrier that is to have it instead of `carrier_id`; without those that no other can take.
+        """The carrier to use instead of `carrier_id`, by message ID; without messages that no other carrier can take.
 
-        `messages`: (account_id, message_id). A carrier that has had the message is not asked again: it refused it or
-        may have sent it. With `even_deferred` one that only put it off is.
+        `messages`: (account_id, message_id). Carriers of earlier attempts are left out: they refused the message or may
+        have sent it. With `even_deferred`, those that only deferred it are candidates again.
         """
         rows = await statements.dispatch.reroute_facts(
             transaction,
-            keys=[MessageRef(account_id=account, message_id=message) for account, message in messages],
+            keys=[MessageRef(account_id=account_id, message_id=message_id) for account_id, message_id in messages],
         )
-        found = {}
+        alternatives = {}
         for row in rows:
-            tried = {carrier_id, *(row.had_by if even_deferred else row.tried)}
-            chosen = self._next(row, tried)
-            if chosen is not None:
-                found[row.message_id] = chosen
-        return found
+            tried = {carrier_id, *(row.tried_not_deferred if even_deferred else row.tried)}
+            alternative = self._next_carrier(row, tried)
+            if alternative is not None:
+                alternatives[row.message_id] = alternative
+        return alternatives
 
-    def _next(self, row: RerouteFacts, tried: set[int]) -> RouteCandidate | None:
+    def _next_carrier(self, row: RerouteFacts, tried: set[int]) -> RouteCandidate | None:
         catalogue = self._catalogue_cache.catalogue
         ranked = catalogue.rank(route_request_of(row), row.price_micro)
         if ranked is None:
             return None
-        usable = (one for one in order(ranked, row.message_id) if not catalogue.is_down(one.carrier_id))
+        usable = (
+            candidate for candidate in order(ranked, row.message_id) if not catalogue.is_down(candidate.carrier_id)
+        )
         if options_of(row.notes).flash:
-            usable = (one for one in usable if catalogue.carries_flash(one.carrier_id))
-        return next((one for one in usable if one.carrier_id not in tried), None)
+            usable = (candidate for candidate in usable if catalogue.carries_flash(candidate.carrier_id))
+        return next((candidate for candidate in usable if candidate.carrier_id not in tried), None)
 
 
-async def reassign(transaction: DatabaseConnection, moves: Sequence[Reassignment]) -> None:
-    """Hands queued messages over to other carriers."""
+async def reassign(transaction: DatabaseConnection, reassignments: Sequence[Reassignment]) -> None:
+    """Moves queued messages to other carriers."""
     await statements.dispatch.queue_move(
         transaction,
         moves=[
             QueueMove(
-                lane=one.lane,
-                message_id=one.message_id,
-                to_lane=lane_of(one.to.carrier_id, one.traffic),
-                due_at=one.due_at,
-                uncounted=one.uncounted,
+                lane=move.lane,
+                message_id=move.message_id,
+                to_lane=lane_of(move.carrier.carrier_id, move.traffic),
+                due_at=move.due_at,
+                uncounted_attempts=move.uncounted_attempts,
             )
-            for one in moves
+            for move in reassignments
         ],
     )
-    ordered = sorted(moves, key=lambda one: (one.account_id, one.message_id))
+    ordered = sorted(reassignments, key=lambda move: (move.account_id, move.message_id))
     await statements.dispatch.messages_reroute(
         transaction,
         moves=[
-            MessageReroute(account_id=one.account_id, message_id=one.message_id, carrier_id=one.to.carrier_id)
-            for one in ordered
+            MessageReroute(account_id=move.account_id, message_id=move.message_id, carrier_id=move.carrier.carrier_id)
+            for move in ordered
         ],
     )

@@ -1,7 +1,7 @@
-"""Which carriers this process owns: a carrier's sessions belong to one process, under a lease that it keeps renewing.
+"""Leases on carriers: a carrier's sessions belong to one process, which keeps renewing its lease.
 
-When the process dies another takes the carrier as soon as the lease has ended, or at once when it can see that the
-owner is dead because it ran on the same machine.
+When the process dies another one takes the carrier as soon as the lease has ended; at once, if it ran on the same
+machine and so can be seen to be dead.
 """
 
 import asyncio
@@ -18,13 +18,14 @@ from homing.store.database import Database
 from homing.store.owners import is_dead
 from homing.store.statements.dispatch import CarrierHealthReport
 
-CARRIER_FREE_S: Final = 2.0  # free for so long: taken above one's share as well
-CARRIER_SHARE_S: Final = 5.0  # above one's share for so long while others are below: one is given up
+CARRIER_FREE_S: Final = 2.0  # a carrier without an owner for so long is taken even beyond the fair share
+CARRIER_SHARE_S: Final = 5.0  # a process above its fair share for so long, while others run, releases a carrier
 
 
 class CarrierLeases:
-    """`tick` once a second keeps what is owned and takes what is free; a process takes no more than its share of the
-    carriers while others may want theirs, and gives one up when another process has stayed below its share.
+    """Call `tick` once a second: it renews this process's leases and takes free carriers, up to its fair share of them.
+
+    `surplus` names a carrier to release when this process has more than its share.
     """
 
     def __init__(self, database: Database, owner: str) -> None:
@@ -32,90 +33,91 @@ class CarrierLeases:
         self._owner = owner
         self._lease = timedelta(seconds=limits.CARRIER_LEASE_S)
         self._owned: set[int] = set()
-        self._certain_until_s = 0.0
+        self._valid_until_s = 0.0
         self._free_since_s: dict[int, float] = {}
         self._fair_share = 0
-        self._are_others = False
-        self._unfair_since_s: float | None = None
+        self._has_other_links = False
+        self._above_share_since_s: float | None = None
 
     @property
-    def are_certain(self) -> bool:
-        """Whether the leases still hold. When not, another process may have taken the carriers: let go of them."""
-        return not self._owned or asyncio.get_running_loop().time() < self._certain_until_s
+    def are_valid(self) -> bool:
+        """False: the leases have ended, and other processes may have taken the carriers; close them at once."""
+        return not self._owned or asyncio.get_running_loop().time() < self._valid_until_s
 
-    async def tick(self, wanted: Sequence[int], health: Mapping[int, CarrierHealth]) -> set[int]:
-        """The carriers that this process owns now: those of `wanted` (the enabled ones) are for it to run, the others
-        to close and `release`. `health` is of those it runs.
+    async def tick(self, carrier_ids: Sequence[int], health: Mapping[int, CarrierHealth]) -> set[int]:
+        """Returns the IDs of the carriers that this process owns now. It should run those that are in `carrier_ids`
+        (the enabled ones), and close and `release` the others. `health`: of the carriers that it runs.
 
-        Raises a `PlatformFailure` when the database cannot be asked; what is owned stays owned until `are_certain` is
-        false.
+        Raises a `PlatformFailure` when the database is unavailable; the carriers are still owned while `are_valid`.
         """
-        asked_s = asyncio.get_running_loop().time()
-        kept = await self._renew(health)
-        self._certain_until_s = asked_s + limits.CARRIER_LEASE_S - limits.CARRIER_LEASE_TICK_S
-        self._owned &= kept
-        await self._count_links(len(wanted))
-        await self._take(wanted, asked_s)
+        before_s = asyncio.get_running_loop().time()
+        renewed = await self._renew(health)
+        self._valid_until_s = before_s + limits.CARRIER_LEASE_S - limits.CARRIER_LEASE_TICK_S
+        self._owned &= renewed
+        await self._update_fair_share(len(carrier_ids))
+        await self._take(carrier_ids, before_s)
         return set(self._owned)
 
-    def lose(self) -> set[int]:
-        """Forgets what is owned, since the leases have run out; gives what it was."""
+    def forget_all(self) -> set[int]:
+        """Forgets all leases, which have ended, and returns the IDs of their carriers."""
         lost, self._owned = self._owned, set()
         return lost
 
-    async def release(self, carriers: set[int]) -> None:
-        """Frees carriers for others at once; call it when their sessions are closed."""
-        self._owned -= carriers
-        await statements.dispatch.carrier_release(self._database, carrier_ids=sorted(carriers), owner=self._owner)
+    async def release(self, carrier_ids: set[int]) -> None:
+        """Ends leases, so that other processes can take the carriers at once; call it when their sessions
+        are closed.
+        """
+        self._owned -= carrier_ids
+        await statements.dispatch.carrier_release(self._database, carrier_ids=sorted(carrier_ids), owner=self._owner)
 
     def surplus(self) -> int | None:
-        """A carrier to give up, because another process has been below its share for a while; None: none."""
-        is_unfair = len(self._owned) > self._fair_share and self._are_others
+        """The ID of a carrier to release, since this process has been above its fair share for a while; None: none."""
+        is_above_share = len(self._owned) > self._fair_share and self._has_other_links
         now_s = asyncio.get_running_loop().time()
-        if not is_unfair:
-            self._unfair_since_s = None
-        elif self._unfair_since_s is None:
-            self._unfair_since_s = now_s
-        elif now_s - self._unfair_since_s > CARRIER_SHARE_S:
-            self._unfair_since_s = None
+        if not is_above_share:
+            self._above_share_since_s = None
+        elif self._above_share_since_s is None:
+            self._above_share_since_s = now_s
+        elif now_s - self._above_share_since_s > CARRIER_SHARE_S:
+            self._above_share_since_s = None
             return max(self._owned)
         return None
 
     async def _renew(self, health: Mapping[int, CarrierHealth]) -> set[int]:
-        told = {carrier_id: health.get(carrier_id, CarrierHealth(False)) for carrier_id in sorted(self._owned)}
-        renewed = await statements.dispatch.carriers_renew(
-            self._database,
-            owner=self._owner,
-            lease=self._lease,
-            reports=[
-                CarrierHealthReport(carrier_id=carrier_id, is_up=one.is_up, detail=storable_json(one.detail))
-                for carrier_id, one in told.items()
-            ],
+        reports = []
+        for carrier_id in sorted(self._owned):
+            reported = health.get(carrier_id, CarrierHealth(False))
+            detail = storable_json(reported.detail)
+            reports.append(CarrierHealthReport(carrier_id=carrier_id, is_up=reported.is_up, detail=detail))
+        return set(
+            await statements.dispatch.carriers_renew(
+                self._database, owner=self._owner, lease=self._lease, reports=reports
+            )
         )
-        return set(renewed)
 
-    async def _take(self, wanted: Sequence[int], now_s: float) -> None:
+    async def _take(self, carrier_ids: Sequence[int], now_s: float) -> None:
         rows = {row.carrier_id: row for row in await statements.dispatch.carriers_owned(self._database)}
         dead = [row.owner for row in rows.values() if is_dead(row.owner, self._owner)]
         free = [
             carrier_id
-            for carrier_id in wanted
+            for carrier_id in carrier_ids
             if carrier_id not in self._owned
             and (carrier_id not in rows or rows[carrier_id].is_lapsed or rows[carrier_id].owner in dead)
         ]
-        self._free_since_s = {one: self._free_since_s.get(one, now_s) for one in free}
-        if not free:
-            return
-        overdue = {one for one in free if now_s - self._free_since_s[one] > CARRIER_FREE_S}
-        asked = [one for n, one in enumerate(free) if one in overdue or n < self._fair_share - len(self._owned)]
-        if asked:
+        self._free_since_s = {carrier_id: self._free_since_s.get(carrier_id, now_s) for carrier_id in free}
+        within_share = max(0, self._fair_share - len(self._owned))
+        to_take = free[:within_share]
+        to_take += [
+            carrier_id for carrier_id in free[within_share:] if now_s - self._free_since_s[carrier_id] > CARRIER_FREE_S
+        ]
+        if to_take:
             taken = await statements.dispatch.carriers_take(
-                self._database, owner=self._owner, lease=self._lease, carrier_ids=asked, dead_owners=dead
+                self._database, owner=self._owner, lease=self._lease, carrier_ids=to_take, dead_owners=dead
             )
             self._owned.update(taken)
 
-    async def _count_links(self, carriers: int) -> None:
+    async def _update_fair_share(self, carriers: int) -> None:
         alive = await statements.dispatch.links_alive(self._database)
         links = {owner for owner in alive if not is_dead(owner, self._owner)} | {self._owner}
         self._fair_share = math.ceil(carriers / len(links))
-        self._are_others = len(links) > 1
+        self._has_other_links = len(links) > 1

@@ -1,4 +1,4 @@
-"""Messages whose carrier does not take them: looked for every second, and routed again."""
+"""Reroutes messages whose carrier does not take them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -23,10 +23,10 @@ Cursor = tuple[datetime, int]
 
 
 class RerouteSweep:
-    """Moves what has waited too long to another carrier of its route.
+    """Reassigns messages that have waited for longer than `age_s` to another carrier of their route, once a second.
 
-    Codes move when their carrier has not taken them for `age_s`, whatever the reason; campaigns only when their carrier
-    is down or disabled, because waiting for a carrier's rate is what they are for.
+    Transactional messages are rerouted for any reason; promotional ones only when their carrier is down or disabled,
+    since they are expected to wait for a carrier's rate.
     """
 
     def __init__(self, *, database: Database, failover: Failover, clock: Callable[[], datetime], age_s: float) -> None:
@@ -57,7 +57,9 @@ class RerouteSweep:
     async def _sweep_page(
         self, carrier: CarrierHealthRow, lane: int, traffic: Traffic, after: Cursor | None
     ) -> Cursor | None:
-        """One transaction; where the next page begins, or None when this was the last."""
+        """Reroutes one page of a lane, in one transaction. Returns where the next page begins; None: this
+        was the last.
+        """
         now = self._clock()
         after_due_at, after_message_id = after or (None, None)
         async with self._database.transaction() as transaction:
@@ -71,15 +73,15 @@ class RerouteSweep:
             )
             if not rows:
                 return None
-            found = await self._failover.alternatives(
+            alternatives = await self._failover.alternatives(
                 transaction,
                 [(row.account_id, row.message_id) for row in rows],
                 carrier.carrier_id,
                 even_deferred=carrier.is_down,
             )
-            going = [row for row in rows if row.message_id in found and _may_go(row, traffic)]
-            if going:
-                await self._tell(transaction, carrier, going, now)
+            to_reroute = [row for row in rows if row.message_id in alternatives and _may_be_rerouted(row, traffic)]
+            if to_reroute:
+                await self._add_attempts(transaction, carrier, to_reroute, now)
                 await reassign(
                     transaction,
                     [
@@ -87,26 +89,26 @@ class RerouteSweep:
                             row.account_id,
                             row.message_id,
                             lane,
-                            found[row.message_id],
+                            alternatives[row.message_id],
                             traffic,
                             now,
-                            _uncounted(row),
+                            _uncounted_attempts(row),
                         )
-                        for row in going
+                        for row in to_reroute
                     ],
                 )
-                log.warning("messages_rerouted", carrier=carrier.name, messages=len(going))
+                log.warning("messages_rerouted", carrier=carrier.name, messages=len(to_reroute))
         return (rows[-1].due_at, rows[-1].message_id) if len(rows) == limits.CLAIM_MESSAGES_MAX else None
 
-    async def _tell(
+    async def _add_attempts(
         self, transaction: DatabaseConnection, carrier: CarrierHealthRow, rows: Sequence[OveragedMessage], now: datetime
     ) -> None:
-        """Each move is an attempt on the message's timeline."""
-        died = encode_reason(Reason.of(ReasonCode.ATTEMPT_PROCESS_DIED))
-        not_taken = Reason.of(ReasonCode.ATTEMPT_CARRIER_SLOW)
+        """Adds an attempt to the timeline of each message that is rerouted."""
+        died_reason = encode_reason(Reason.of(ReasonCode.ATTEMPT_PROCESS_DIED))
+        cause = Reason.of(ReasonCode.ATTEMPT_CARRIER_SLOW)
         if carrier.is_down:
-            not_taken = Reason.of(ReasonCode.ATTEMPT_CARRIER_DOWN)
-        waited = encode_reason(not_taken)
+            cause = Reason.of(ReasonCode.ATTEMPT_CARRIER_DOWN)
+        deferred_reason = encode_reason(cause)
         await statements.dispatch.attempts_add(
             transaction,
             carrier_id=carrier.carrier_id,
@@ -115,24 +117,24 @@ class RerouteSweep:
                 NewAttempt(
                     account_id=row.account_id,
                     message_id=row.message_id,
-                    attempt=row.attempts + _uncounted(row),
+                    attempt=row.attempts + _uncounted_attempts(row),
                     started_at=row.due_at,
                     outcome=int(Outcome.UNKNOWN if row.claimed_by else Outcome.DEFERRED),
                     carrier_ref=None,
                     error_code=None,
                     error_text=None,
-                    reason=died if row.claimed_by else waited,
+                    reason=died_reason if row.claimed_by else deferred_reason,
                 )
                 for row in rows
             ],
         )
 
 
-def _uncounted(row: OveragedMessage) -> int:
-    """A claim counts its attempt already; waiting for one is an attempt that came to nothing."""
+def _uncounted_attempts(row: OveragedMessage) -> int:
+    """How many attempts the queue row lacks: a claim has counted its attempt already, waiting for a claim has not."""
     return 0 if row.claimed_by else 1
 
 
-def _may_go(row: OveragedMessage, traffic: Traffic) -> bool:
-    """What was claimed may have been sent, and a campaign's message does not go twice."""
+def _may_be_rerouted(row: OveragedMessage, traffic: Traffic) -> bool:
+    """A claimed message may have been sent, and a promotional one must not be sent twice."""
     return traffic is Traffic.TRANSACTIONAL or row.claimed_by is None

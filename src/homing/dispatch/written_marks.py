@@ -1,9 +1,9 @@
-"""Which claimed messages may have left: a mark for each, made before its carrier is written to.
+"""Marks of the claimed messages that may have been written to their carrier, made before the first octet is written.
 
-A claim is durable before its message is handed over, so a process that is killed in between leaves claims of which the
-database cannot say whether they went. The marks can: they lie in a file under the data folder, which the operating
-system keeps when a process is killed. They are no proof after the machine itself has been started anew, for then it may
-have lost the last of them; and another machine does not see them. Without proof a message may have gone.
+A claim is durable before its message is submitted, so after a process is killed the database cannot tell which of its
+claims were submitted. The marks can: they are in a file under the data folder, whose content the operating system keeps
+when a process is killed. They prove nothing after a reboot, which may have lost the latest marks, or on another
+machine, which does not see them; without proof a message counts as possibly sent.
 """
 
 import contextlib
@@ -27,14 +27,14 @@ WRITTEN_KEPT_S: Final = 7 * 86_400.0  # the marks of a dead process: a carrier m
 log = structlog.get_logger()
 
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
-"""Linux's name for the time since the machine was started. Where there is none, nothing is proof."""
+"""Linux's ID of the running boot. On a system without it, marks prove nothing."""
 HEAD_BYTES: Final = 64
 SLOT: Final = struct.Struct("<q")
 SUFFIX: Final = ".marks"
 
 
 class EndedClaim(msgspec.Struct, frozen=True):
-    """A claim that has ended without an answer: its message, who made it, and when."""
+    """A claim that has ended without an answer: its message, the process that made it, and when."""
 
     message_id: int
     owner: str
@@ -42,15 +42,15 @@ class EndedClaim(msgspec.Struct, frozen=True):
 
 
 class WrittenMarks:
-    """This process's marks, and those that dead processes of this machine have left. A message has one for each of its
-    attempts: the next carrier may have it in hand before the former one's mark is erased.
+    """The marks of this process, and those that dead processes of this machine have left. A message has a mark for each
+    attempt: it may be submitted to its next carrier before the mark of the previous attempt is erased.
 
-    The file: 64 octets that name the machine's start, then a slot of eight for each message in hand, 0 where free. A
-    mark is one write into it, and takes some two microseconds.
+    The file has 64 octets with the boot ID, then slots of eight octets: a message ID, or 0 for a free slot. Making a
+    mark is one write of two microseconds.
     """
 
     def __init__(self, *, folder: Path, owner: str, clock: Callable[[], datetime], boot_id: Path = BOOT_ID) -> None:
-        """`owner`: this process, as claims name it. `clock`: the one that claims are dated by."""
+        """`owner`: this process, as in `queue.claimed_by`. `clock`: as for `queue.claimed_at`."""
         self._folder = folder
         self._owner = owner
         self._clock = clock
@@ -61,19 +61,21 @@ class WrittenMarks:
         self._size = 0
         self._file: int | None = None
         self._opened_at = clock()
-        self._left: dict[str, frozenset[int] | None] = {}
+        self._marked_by_dead: dict[str, frozenset[int] | None] = {}
 
     @property
     def _path(self) -> Path:
         return self._folder / f"{quote(self._owner, safe='')}{SUFFIX}"
 
     def open(self) -> None:
-        """Without a file, as on a disk that is full, there are no marks to be read after us, and all goes on."""
+        """Reads the marks of an earlier process of the same name, and creates this process's file. If the file cannot
+        be written, as on a full disk, marks are kept in memory alone, and later processes have no proof.
+        """
         self._opened_at = self._clock()
-        self._left[self._owner] = self._read(self._path)  # of a process before us that had our name
+        self._marked_by_dead[self._owner] = self._read(self._path)  # of a process before us that had our name
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._forget_old()
+            self._delete_old_files()
             boot = self._boot()
             if boot is None:
                 return
@@ -85,7 +87,7 @@ class WrittenMarks:
             self._give_up(error)
 
     def close(self) -> None:
-        """Takes the file away, unless something that may have left was not answered for."""
+        """Deletes the file, unless it has marks of messages whose answers are not stored."""
         if self._file is None:
             return
         os.close(self._file)
@@ -95,7 +97,7 @@ class WrittenMarks:
                 self._path.unlink(missing_ok=True)
 
     def mark(self, attempts: Sequence[tuple[int, int]]) -> None:
-        """Before the first octet of these messages may leave: their ids, each with the number of its attempt."""
+        """Marks (message ID, attempt) pairs; to be called before their first octet is written."""
         try:
             for attempt in attempts:
                 if attempt in self._slots:
@@ -111,7 +113,7 @@ class WrittenMarks:
             self.mark(attempts)
 
     def erase(self, message_id: int, attempt: int) -> None:
-        """The attempt's answer is stored: the claim has ended, and nobody will ask."""
+        """Removes an attempt's mark; its answer is stored."""
         slot = self._slots.pop((message_id, attempt), None)
         if slot is None:
             return
@@ -126,19 +128,19 @@ class WrittenMarks:
                 self._give_up(error)
 
     def is_marked(self, message_id: int, attempt: int) -> bool:
-        """Whether this process has marked it."""
+        """Whether this process has marked the attempt."""
         return (message_id, attempt) in self._slots
 
     def may_have_left(self, claim: EndedClaim) -> bool:
         """False when the claim's message was certainly not written to its carrier."""
         if claim.owner == self._owner and claim.claimed_at >= self._opened_at:
             return claim.message_id in self._marked
-        if claim.owner not in self._left:
+        if claim.owner not in self._marked_by_dead:
             if not is_dead(claim.owner, self._owner):
-                return True  # it may write yet
-            self._left[claim.owner] = self._read(self._folder / f"{quote(claim.owner, safe='')}{SUFFIX}")
-        left = self._left[claim.owner]
-        return left is None or claim.message_id in left
+                return True  # the process is alive and may still submit it
+            self._marked_by_dead[claim.owner] = self._read(self._folder / f"{quote(claim.owner, safe='')}{SUFFIX}")
+        marked = self._marked_by_dead[claim.owner]
+        return marked is None or claim.message_id in marked
 
     def _boot(self) -> bytes | None:
         try:
@@ -147,7 +149,7 @@ class WrittenMarks:
             return None
 
     def _read(self, path: Path) -> frozenset[int] | None:
-        """The messages marked in another's file; None where it proves nothing."""
+        """The IDs of the messages that are marked in a file; None: it proves nothing."""
         try:
             content = path.read_bytes()
         except OSError:
@@ -160,7 +162,7 @@ class WrittenMarks:
         return frozenset(message_id for (message_id,) in SLOT.iter_unpack(whole) if message_id)
 
     def _grow(self) -> None:
-        """More slots, which are written at once: a mark of later needs no room on the disk any more."""
+        """Adds slots and writes them at once, so that later marks need no more room on the disk."""
         if self._file is not None:
             empty = bytes(WRITTEN_SLOTS * SLOT.size)
             if os.pwrite(self._file, empty, HEAD_BYTES + self._size * SLOT.size) != len(empty):
@@ -169,7 +171,7 @@ class WrittenMarks:
         self._size += WRITTEN_SLOTS
 
     def _give_up(self, error: OSError) -> None:
-        """A file that lacks a mark would be taken for proof that a message has not left: it must go."""
+        """Deletes the file: one that lacks a mark would prove that a message was not submitted."""
         log.warning("written_marks_off", detail=str(error))
         if self._file is not None:
             with contextlib.suppress(OSError):
@@ -180,8 +182,8 @@ class WrittenMarks:
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
-    def _forget_old(self) -> None:
-        """Of processes that are long dead: nobody has a claim of theirs any more."""
+    def _delete_old_files(self) -> None:
+        """Deletes the files of processes that died so long ago that none of their claims is left."""
         before_s = time.time() - WRITTEN_KEPT_S
         for path in self._folder.glob(f"*{SUFFIX}"):
             with contextlib.suppress(OSError):

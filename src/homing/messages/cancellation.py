@@ -21,7 +21,7 @@ async def cancel_message(
     given back in the same transaction. False when it is too late for that.
     """
     async with database.transaction() as transaction:
-        lane = await statements.messages.queue_withdraw(transaction, account_id=account_id, message_id=message_id)
+        lane = await statements.messages.queue_cancel(transaction, account_id=account_id, message_id=message_id)
         if lane is None:
             return False
         event = StateChange(account_id, message_id, MessageState.FAILED, now, lane, reason=CANCELLED)

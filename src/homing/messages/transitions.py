@@ -99,7 +99,7 @@ async def _settle(
         )
     ended = [row.message_id for row in moved if TABLE[MessageState(row.state)].final]
     if ended:
-        await statements.messages.queue_leave(
+        await statements.messages.queue_remove(
             transaction, keys=[QueueKey(lane=lanes[message_id], message_id=message_id) for message_id in ended]
         )
     changed = map(_changed, moved)

@@ -125,7 +125,9 @@ ORDER BY due_at
 LIMIT :rows_max
 
 -- name: submitted_part_find -> row? SubmittedPartRow
-SELECT message_id, state, ended <> 0 AS has_ended FROM submitted_part WHERE account_id = :account_id AND part_id = :part_id
+SELECT message_id, state, ended <> 0 AS has_ended
+FROM submitted_part
+WHERE account_id = :account_id AND part_id = :part_id
 
 -- name: submitted_parts_delete_old
 DELETE FROM submitted_part WHERE ended <> 0 AND part_id < :before_id

@@ -1,10 +1,10 @@
--- A row comes back for each message that is the account's; `recorded` tells whether this report was the first.  The
--- credit for a report goes to the last delivered one of the messages to the same number in the same app that were sent
--- within an hour of the reported one (`credit_ids`, in ids) and before the person came back. Where none is delivered,
--- to the last that is on its way, else to the reported one. Whoever has a credit has it once. When the person came back
--- is the customer's word where that lies between the submit and now.  Of a number that has more messages than anybody
--- gets (`candidates_max`, since the beginning of the partition; `partition_ids` is its ids) those are looked at that
--- come first: a million tests to one number must not make each of their reports read them all.
+-- Records conversions; returns a row for each reported message of the account. `recorded`: this report was its first.
+-- The conversion is credited to one message: of those to the same number in the same app, sent within an hour of the
+-- reported one (`credit_ids`, in IDs) and before the conversion, the last delivered one; if none is delivered, the last
+-- one on its way; else the reported one. A message is credited once. The time of the conversion is `reported_at` if
+-- that lies between the submit and now. Of a number with many messages (`candidates_max`, since the beginning of the
+-- partition; `partition_ids`: the IDs of one partition) only the first ones read are candidates: a million tests to one
+-- number must not make each report read all of them.
 -- name: conversions_record -> rows ConversionRow
 -- takes: reports ReportedConversion
 WITH report AS MATERIALIZED (
@@ -20,7 +20,7 @@ WITH report AS MATERIALIZED (
                 SELECT FROM conversion AS c
                 WHERE c.account_id = ANY (ARRAY[r.account_id]) AND c.message_id = ANY (ARRAY[r.message_id])
                     AND c.recorded_at IS NOT NULL
-            ) AS is_known
+            ) AS is_recorded
         FROM unnest(:reports) AS r (account_id bigint, message_id bigint, dialect smallint, reported_at timestamptz?)
         JOIN message AS m ON m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
         WHERE m.state >= 0
@@ -30,16 +30,16 @@ WITH report AS MATERIALIZED (
         best.message_id AS credited_to, best.carrier_id
     FROM report
     CROSS JOIN LATERAL (
-        SELECT near.message_id, near.carrier_id,
+        SELECT candidate.message_id, candidate.carrier_id,
             CASE
-                WHEN near.state = :MessageState.DELIVERED THEN 2
-                WHEN near.state IN (:MessageState.SENT, :MessageState.UNKNOWN) THEN 1
+                WHEN candidate.state = :MessageState.DELIVERED THEN 2
+                WHEN candidate.state IN (:MessageState.SENT, :MessageState.UNKNOWN) THEN 1
                 ELSE 0
-            END AS arrived
+            END AS delivery_rank
         FROM (
             SELECT report.message_id, report.carrier_id, report.state
             UNION ALL
-            SELECT alike.message_id, alike.carrier_id, alike.state
+            SELECT same_number.message_id, same_number.carrier_id, same_number.state
             FROM (
                 SELECT m.message_id, m.carrier_id, m.state, m.account_id, m.app_id
                 FROM message AS m
@@ -47,17 +47,18 @@ WITH report AS MATERIALIZED (
                     AND m.message_id >=
                         (report.message_id - :credit_ids::bigint) / :partition_ids::bigint * :partition_ids::bigint
                 LIMIT :candidates_max
-            ) AS alike
-            WHERE alike.account_id = report.account_id AND alike.app_id = report.app_id
-                AND alike.message_id >= report.message_id - :credit_ids::bigint
-                AND alike.message_id <= report.message_id + :credit_ids::bigint
-                AND alike.message_id < report.before_id
-        ) AS near
-        ORDER BY arrived DESC, near.state NOT IN (:MessageState.SENT, :MessageState.DELIVERED, :MessageState.UNKNOWN)
-            AND near.message_id = report.message_id DESC, near.message_id DESC
+            ) AS same_number
+            WHERE same_number.account_id = report.account_id AND same_number.app_id = report.app_id
+                AND same_number.message_id >= report.message_id - :credit_ids::bigint
+                AND same_number.message_id <= report.message_id + :credit_ids::bigint
+                AND same_number.message_id < report.before_id
+        ) AS candidate
+        ORDER BY delivery_rank DESC,
+            candidate.state NOT IN (:MessageState.SENT, :MessageState.DELIVERED, :MessageState.UNKNOWN)
+            AND candidate.message_id = report.message_id DESC, candidate.message_id DESC
         LIMIT 1
     ) AS best
-    WHERE NOT report.is_known
+    WHERE NOT report.is_recorded
 ), written AS (
     INSERT INTO conversion AS c (account_id, message_id, recorded_at, reported_at, dialect, credited_to, credited_at,
         credited_by, carrier_id)
@@ -86,7 +87,7 @@ WITH report AS MATERIALIZED (
     RETURNING new.account_id, new.message_id, new.credited_at, new.carrier_id,
         old.recorded_at IS NULL AND new.recorded_at IS NOT NULL AS recorded,
         old.credited_at IS NULL AND new.credited_at IS NOT NULL AS credited
-), told AS (
+), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, converted,
         conversion_bucket)
     SELECT m.account_id, accepted_minute(m.message_id), w.carrier_id, m.app_id, m.country,

@@ -1,4 +1,5 @@
--- A claim names one lane; the lease is the time at which the row is due again.
+-- Claims due messages of one lane: `due_at` becomes the end of the lease, when they are due again. `previous_owner` and
+-- `previous_claimed_at`: of a claim that ended without an answer.
 -- name: queue_claim -> rows ClaimedMessage
 WITH due AS MATERIALIZED (
     SELECT lane, message_id
@@ -12,16 +13,16 @@ WITH due AS MATERIALIZED (
     SET due_at = :now::timestamptz + :lease::interval, attempts = q.attempts + 1, claimed_by = :owner, claimed_at = :now
     FROM due
     WHERE q.lane = ANY (ARRAY[due.lane]) AND q.message_id = ANY (ARRAY[due.message_id])
-    RETURNING q.account_id, q.message_id, q.attempts, q.expires_at, old.claimed_by AS lapsed_of,
-        old.claimed_at AS lapsed_since
+    RETURNING q.account_id, q.message_id, q.attempts, q.expires_at, old.claimed_by AS previous_owner,
+        old.claimed_at AS previous_claimed_at
 )
-SELECT c.account_id, c.message_id, c.attempts, c.expires_at, c.lapsed_of, c.lapsed_since,
+SELECT c.account_id, c.message_id, c.attempts, c.expires_at, c.previous_owner, c.previous_claimed_at,
     m.number, m.sender, m.text, m.encoding, m.segments, m.state, m.notes
 FROM claimed AS c
 JOIN message AS m ON m.account_id = ANY (ARRAY[c.account_id]) AND m.message_id = ANY (ARRAY[c.message_id])
 
--- An attempt that was told as unknown, since its claim lapsed, has its answer after all: the answer stands. What a
--- carrier did not accept is told to statistics, or taken back there; the message may stand on another by now.
+-- Adds attempts. An attempt that was added with an unknown outcome, since its claim lapsed, gets its answer when that
+-- comes after all. Statistics count an attempt as refused unless it was accepted, and no longer if that changes.
 -- name: attempts_add
 -- takes: attempts NewAttempt
 WITH added AS (
@@ -58,7 +59,7 @@ SELECT account_id, message_id, attempt, part, :carrier_id, carrier_ref
 FROM unnest(:parts) AS p (account_id bigint, message_id bigint, attempt smallint, part smallint, carrier_ref text)
 ON CONFLICT DO NOTHING
 
--- Accepted messages wait in a lane of their own, due when their validity and the grace are over.
+-- Submitted messages wait for their receipts in a lane of their own, due when their validity and the grace are over.
 -- name: queue_await
 -- takes: keys QueueKey
 UPDATE queue AS q
@@ -73,16 +74,17 @@ SET due_at = later.due_at, claimed_by = NULL
 FROM unnest(:deferrals) AS later (lane int, message_id bigint, due_at timestamptz)
 WHERE q.lane = ANY (ARRAY[later.lane]) AND q.message_id = ANY (ARRAY[later.message_id])
 
--- What decides a message's route, and which carriers have had it: `had_by` without those that only put it off.
+-- What a message is routed by, and the carriers of its attempts: `tried` all, `tried_not_deferred` without those that
+-- deferred it.
 -- name: reroute_facts -> rows RerouteFacts
 -- takes: keys MessageRef
 SELECT m.account_id, m.message_id, m.app_id, m.sender, m.traffic, m.number, m.country, m.mcc, m.mnc, m.price_micro,
-    m.notes, tries.tried, tries.had_by
+    m.notes, tries.tried, tries.tried_not_deferred
 FROM unnest(:keys) AS w (account_id bigint, message_id bigint)
 JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(carrier_id), '{}') AS tried,
-        coalesce(array_agg(carrier_id) FILTER (WHERE outcome <> :Outcome.DEFERRED), '{}') AS had_by
+        coalesce(array_agg(carrier_id) FILTER (WHERE outcome <> :Outcome.DEFERRED), '{}') AS tried_not_deferred
     FROM attempt AS a
     WHERE a.account_id = m.account_id AND a.message_id = m.message_id
 ) AS tries
@@ -90,12 +92,13 @@ CROSS JOIN LATERAL (
 -- name: queue_move
 -- takes: moves QueueMove
 UPDATE queue AS q
-SET lane = going.to_lane, due_at = going.due_at, claimed_by = NULL, attempts = q.attempts + going.uncounted
-FROM unnest(:moves) AS going (lane int, message_id bigint, to_lane int, due_at timestamptz, uncounted smallint)
+SET lane = going.to_lane, due_at = going.due_at, claimed_by = NULL, attempts = q.attempts + going.uncounted_attempts
+FROM unnest(:moves) AS going (lane int, message_id bigint, to_lane int, due_at timestamptz, uncounted_attempts smallint)
 WHERE q.lane = ANY (ARRAY[going.lane]) AND q.message_id = ANY (ARRAY[going.message_id])
 
--- The route stays the one that was chosen at accept: the timeline tells it, and the attempts tell the rest.
--- A message that has moved on meanwhile, by a late answer or receipt, stays with whom it is.
+-- Assigns queued messages to other carriers, in statistics too. `route_id` stays as it was chosen at accept: the
+-- timeline shows it, and the attempts show the rest. A message that has left this state by a late answer or receipt
+-- keeps its carrier.
 -- name: messages_reroute
 -- takes: moves MessageReroute
 WITH moved AS (
@@ -110,13 +113,12 @@ WITH moved AS (
 INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
     revenue_micro)
 SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
-    left(number, -3), sender, side.one, side.one * charge_micro
+    left(number, -3), sender, side.change, side.change * charge_micro
 FROM moved
-CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, one)
+CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, change)
 WHERE moved.carrier_id <> carrier_before
 
--- What its carrier has not taken: due before `due_to`, from the place that (`after_due_at`, `after_message_id`) names
--- on.
+-- A lane's messages that have been due since before `due_to`, the next page after (`after_due_at`, `after_message_id`).
 -- name: queue_overaged -> rows OveragedMessage
 SELECT account_id, message_id, due_at, attempts, claimed_by
 FROM queue
@@ -135,14 +137,14 @@ FROM carrier AS c
 LEFT JOIN carrier_session AS s USING (carrier_id)
 ORDER BY c.carrier_id
 
--- A new owner does not wait for its predecessor's claims to run out.
+-- Makes messages due that a carrier's previous owner has claimed.
 -- name: claims_release
 UPDATE queue SET due_at = now()
 WHERE lane = ANY(:lanes::int[]) AND claimed_by IS NOT NULL AND claimed_by <> :owner AND due_at > now()
 
 -- --- leases on carriers --------------------------------------------------------------------------------------
 
--- Renews what this process owns and tells how it does; gives what it still owns.
+-- Renews this process's leases and stores the carriers' health. Returns the carriers that it still owns.
 -- name: carriers_renew -> values
 -- takes: reports CarrierHealthReport
 UPDATE carrier_session AS s
@@ -152,10 +154,11 @@ FROM unnest(:reports) AS h (carrier_id int, is_up boolean, detail text)
 WHERE s.carrier_id = h.carrier_id AND s.owner = :owner
 RETURNING s.carrier_id
 
--- Free: nobody's, or of an owner whose lease has ended or who is known to be dead (`dead_owners`).
+-- Takes carriers without an owner, or whose owner's lease has ended or process is known to be dead (`dead_owners`).
+-- Returns those taken.
 -- name: carriers_take -> values
 INSERT INTO carrier_session AS s (carrier_id, owner, leased_until)
-SELECT carrier_id, :owner, now() + :lease::interval FROM unnest(:carrier_ids::int[]) AS wanted (carrier_id)
+SELECT carrier_id, :owner, now() + :lease::interval FROM unnest(:carrier_ids::int[]) AS candidate (carrier_id)
 ON CONFLICT (carrier_id) DO UPDATE
 SET owner = excluded.owner, leased_until = excluded.leased_until, is_up = false, detail = '{}', changed_at = now()
 WHERE s.leased_until < now() OR s.owner = ANY(:dead_owners::text[])
@@ -170,8 +173,8 @@ DELETE FROM carrier_session WHERE carrier_id = ANY(:carrier_ids::int[]) AND owne
 -- name: links_alive -> values
 SELECT owner FROM id_node WHERE leased_until > now() AND owner LIKE '%:link%'
 
--- The message is locked, not its row here: receipts lock the message first and then take the row away, and whoever does
--- it the other way round waits for them while they wait for him.
+-- Messages whose receipt is overdue. Locks the message and not its queue row: receipts lock the message first and then
+-- delete the row, and the other order would deadlock.
 -- name: queue_expired -> rows ExpiredMessage
 SELECT q.account_id, q.message_id, q.lane
 FROM queue AS q
@@ -181,8 +184,9 @@ ORDER BY q.due_at
 LIMIT :rows_max
 FOR NO KEY UPDATE OF m SKIP LOCKED
 
--- Past their validity in a lane that nobody serves: a disabled carrier's. A claim that has just lapsed may have its
--- answer in somebody's memory, where the database was away for as long as that: `grace` is left for it to be stored.
+-- Messages past their validity in a lane that no process serves, as of a disabled carrier. After an outage of the
+-- database the answer of a claim that has just lapsed may still be in a process's memory: `grace` is left for it to be
+-- stored.
 -- name: queue_overdue -> rows ExpiredMessage
 SELECT account_id, message_id, lane
 FROM queue

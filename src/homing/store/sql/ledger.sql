@@ -179,7 +179,8 @@ WHERE account_id = ANY(:account_ids::bigint[])
 -- name: balance_create
 INSERT INTO balance (account_id) VALUES (:account_id)
 
--- Refunds each message to the accounts that paid for it: `gift_micro` to the bonus balance, `rest_micro` to the balance.
+-- Refunds each message to the accounts that paid for it: `gift_micro` to the bonus balance, `rest_micro` to the
+-- balance.
 -- name: refunds_post
 -- takes: refunds Refund
 WITH refund AS MATERIALIZED (

@@ -3,9 +3,9 @@
 -- name: messages_by_id -> rows MessageRow
 -- takes: keys MessageRef
 SELECT m.*
-FROM (SELECT DISTINCT * FROM unnest(:keys) AS w (account_id bigint, message_id bigint)) AS wanted
+FROM (SELECT DISTINCT * FROM unnest(:keys) AS w (account_id bigint, message_id bigint)) AS requested
 JOIN message_seen AS m
-    ON m.account_id = ANY (ARRAY[wanted.account_id]) AND m.message_id = ANY (ARRAY[wanted.message_id])
+    ON m.account_id = ANY (ARRAY[requested.account_id]) AND m.message_id = ANY (ARRAY[requested.message_id])
 
 -- name: message_by_reference -> row? MessageRow
 SELECT *
@@ -30,8 +30,8 @@ WHERE number = :number AND account_id + 0 = :account_id AND app_id = :app_id
 ORDER BY message_id + 0 DESC
 LIMIT 1
 
--- Finished messages of an app by submit time, which is the order of their ids. A page of the finished messages of a
--- span: from `first_id` on, below `beyond_id`. Only a first page has an offset (`offset`).
+-- A page of an app's finished messages by submit time, which is the order of their IDs: from `first_id` on, below
+-- `beyond_id`. Only a first page has an offset.
 -- name: messages_finished -> rows FinishedMessage
 SELECT message_id, coalesce(raw_number, number) AS number, state, final_at
 FROM message
@@ -41,8 +41,8 @@ ORDER BY message_id
 OFFSET :offset
 LIMIT :rows_max
 
--- How many messages of a span, finished or not, `looked_max` at most, and how many of them ended in state `delivered`
--- and in another of `final_states`.
+-- Counts the messages of a span, finished or not, up to `looked_max`, and those of an app among them that are in state
+-- `delivered` or in another of `final_states`.
 -- name: messages_finished_count -> row FinishedCounts
 -- null: last_id
 SELECT count(*) AS looked, max(message_id) AS last_id,
@@ -70,9 +70,10 @@ ORDER BY received_at DESC, inbound_id DESC
 OFFSET :offset
 LIMIT :rows_max
 
--- Events in; out come the messages that moved. `ranks` gives each state's rank, and only a higher rank moves a message.
--- What that changes is told to statistics. A message that no carrier has taken stands on the carrier of its event; one
--- that is delivered without an answer to its submit was taken all the same, and costs what its carrier's list says now.
+-- Applies events to messages and returns those that moved. A message moves to states of a higher rank only; `ranks`:
+-- each state's rank, by the state's number. Statistics are counted in the same statement. An unsent message gets the
+-- carrier of its event. One that is delivered without a submit answer was accepted all the same; its cost is the
+-- carrier's present price.
 -- name: messages_move -> rows MovedMessage
 -- null: beginning, parts, report_url
 -- takes: events MessageEvent
@@ -114,7 +115,8 @@ WITH moved AS (
     RETURNING m.account_id, m.message_id, m.dialect, m.app_id, m.raw_number, m.number, m.country, m.mcc, m.mnc,
         m.segments, m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
         m.carrier_id, m.carrier_ref, m.carrier_cost_micro, m.error_code, m.error_text, m.reason, e.at, e.final,
-        m.registered, m.sender, m.submission_id, m.sent_at, old.sent_at IS NULL AS was_unsent, old.carrier_id AS carrier_before,
+        m.registered, m.sender, m.submission_id, m.sent_at, old.sent_at IS NULL AS was_unsent,
+        old.carrier_id AS carrier_before,
         old.refund_micro AS refund_before,
         CASE WHEN m.registered <> 0 THEN left(m.text, 20) END AS beginning,
         CASE WHEN m.registered <> 0 THEN m.notes ->> 'parts' END AS parts,
@@ -122,7 +124,7 @@ WITH moved AS (
             WHEN m.dialect = ANY (:app_reporting::smallint[])
                 THEN (SELECT report_url FROM app WHERE app.app_id = m.app_id)
         END AS report_url
-), told AS (
+), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted, sent,
         delivered, undelivered, cost_micro, revenue_micro, receipt_bucket)
     SELECT account_id, accepted_minute(message_id), carrier_id, app_id, country, mcc || mnc,
@@ -142,24 +144,26 @@ WITH moved AS (
     WHERE state <> :MessageState.UNKNOWN
     UNION ALL
     SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
-        left(number, -3), sender, side.one, NULL, NULL, NULL, NULL, side.one * (charge_micro - refund_before), NULL
+        left(number, -3), sender, side.change, NULL, NULL, NULL, NULL,
+        side.change * (charge_micro - refund_before), NULL
     FROM moved
-    CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, one)
+    CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, change)
     WHERE moved.carrier_id <> carrier_before
 )
 SELECT account_id, message_id, dialect, app_id, raw_number, number, mcc, mnc, segments, reference, callback_url,
-    price_micro, charge_micro, gift_micro, refund_micro, state, carrier_ref, error_code, error_text, reason, at, registered,
-    sender, submission_id, beginning, parts, report_url
+    price_micro, charge_micro, gift_micro, refund_micro, state, carrier_ref, error_code, error_text, reason, at,
+    registered, sender, submission_id, beginning, parts, report_url
 FROM moved
 
--- name: queue_leave
+-- name: queue_remove
 -- takes: keys QueueKey
 DELETE FROM queue AS q
 USING unnest(:keys) AS ended (lane int, message_id bigint)
 WHERE q.lane = ANY (ARRAY[ended.lane]) AND q.message_id = ANY (ARRAY[ended.message_id])
 
--- Queued, under no claim, and at no carrier: a submit whose answer was lost may have gone out.
--- name: queue_withdraw -> value?
+-- Locks the queue row of a message that can be cancelled and returns its lane: it is queued, not claimed, and no
+-- carrier may have it (a submit whose answer was lost may have been sent).
+-- name: queue_cancel -> value?
 SELECT q.lane
 FROM message AS m
 JOIN queue AS q ON q.lane = ANY (ARRAY[m.carrier_id * :LANES_PER_CARRIER::int + m.traffic])
@@ -172,9 +176,9 @@ WHERE m.account_id = :account_id AND m.message_id = :message_id AND m.state = :M
     )
 FOR UPDATE OF q SKIP LOCKED
 
--- Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes too.
--- Whose an unmatched receipt is, nobody knows: for those the shortest retention of all accounts holds. Receipts come
--- for up to `receipt_days` days, also when the message is blanked already.
+-- Deletes the texts of messages past their account's retention, and the raw text of their receipts, which can quote
+-- them. The account of an unmatched receipt is not known: for those the shortest retention of all accounts holds.
+-- Receipts arrive for up to `receipt_days` days, also after the message's text is deleted.
 -- name: retention_blank
 -- slow
 WITH old AS (

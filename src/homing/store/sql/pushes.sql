@@ -1,6 +1,6 @@
--- The outbox: pushes as they are owed, claimed and recorded, and as people look at them (delivery/pushes.py). Of each
--- list the latest `rows_max` below push `before_id` (null: of all), of one account (`account_id`) or all, with the last
--- answer.
+-- The outbox: pushes are added, claimed and recorded, and listed for people (delivery/pushes.py). Lists return the
+-- latest `rows_max` below push `before_id` (null: from the latest on), of one account (`account_id`) or all, with the
+-- last answer.
 
 -- shared: last_answer
     SELECT at, status, answer
@@ -46,8 +46,8 @@ WHERE :account_id?::bigint IS NULL OR a.account_id = :account_id
 ORDER BY p.push_id DESC
 LIMIT :rows_max
 
--- Those that failed and will be tried again. The waits grow from try to try, so that what is due last has failed most:
--- `looked_max` of each lane are looked at, from that end.
+-- Pushes that failed and will be retried. Waits grow with each attempt, so the one due last has failed most often: of
+-- each lane `looked_max` are read from that end.
 -- name: pushes_failing -> rows PushRow
 -- null: answered_at, status, answer
 SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
@@ -68,10 +68,10 @@ WHERE (:account_id?::bigint IS NULL OR p.account_id = :account_id)
 ORDER BY p.push_id DESC
 LIMIT :rows_max
 
--- How many have been given up, counted up to `counted_max`, and the latest of them.
+-- How many pushes are given up, counted up to `counted_max`, and the latest one's ID.
 -- name: pushes_given_up_count -> row GivenUpPushes
 -- null: latest_id
-SELECT count(*) AS pushes, max(found.push_id) AS latest_id
+SELECT count(*) AS pushes, max(given_up.push_id) AS latest_id
 FROM (
     SELECT p.push_id
     FROM account AS a
@@ -85,9 +85,9 @@ FROM (
     WHERE :account_id?::bigint IS NULL OR a.account_id = :account_id
     ORDER BY p.push_id DESC
     LIMIT :counted_max
-) AS found
+) AS given_up
 
--- The latest `rows_max` of those given up, from push `latest_id` down.
+-- Replays the latest `rows_max` pushes that are given up, from push `latest_id` down.
 -- name: pushes_replay -> values
 WITH chosen AS MATERIALIZED (
     SELECT p.account_id, p.push_id
@@ -127,7 +127,7 @@ FROM unnest(:pushes) AS p (
     account_id bigint, lane smallint, message_id bigint, dialect smallint, kind smallint, url text, body text
 )
 
--- As above, by the process that posts them at once: claimed as they are written, until `due_at`.
+-- As above, for pushes that this process posts at once: they are added as claimed, until `due_at`.
 -- name: pushes_add_claimed -> rows ClaimedPushKey
 -- takes: pushes OutboxPush
 INSERT INTO push (account_id, lane, message_id, dialect, kind, url, body, created_at, due_at, attempts, is_claimed)
@@ -137,11 +137,11 @@ FROM unnest(:pushes) AS p (
 )
 RETURNING message_id, push_id
 
--- A message's pushes go one after the other: one waits while an earlier one is in somebody's hands or is due itself, in
--- whatever process. One that was tried before, and has a later one beside it, is stale, and goes no more; unless
--- somebody asked for it again. SMPP's receipts and alerts are each for itself. `full_account_ids`:
--- accounts that have their share. `held_push_ids`: what the process has in its hands: a clock that is stepped forwards
--- does not make it lapse.
+-- Claims due pushes of a lane. A message's pushes are posted one after the other: one waits while an earlier one is
+-- claimed or due, in any process. A push that has failed and has a later one of its message is superseded instead,
+-- unless it is being replayed. Receipts for SMPP and alerts are never superseded. `full_account_ids`: accounts that
+-- have their share of places. `held_push_ids`: pushes that this process is posting; they do not lapse when the clock is
+-- stepped forwards.
 -- name: pushes_claim -> rows ClaimedPush
 WITH due AS MATERIALIZED (
     SELECT p.account_id, p.push_id,
@@ -174,19 +174,19 @@ FROM due
 WHERE NOT due.is_stale AND p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.push_id])
 RETURNING p.account_id, p.push_id, p.message_id, p.dialect, p.kind, p.url, p.body, p.attempts, p.attempts_replayed
 
--- A failed push whose message has a later one is stale: a late "Acknowledged" may not follow "Delivered".
--- SMPP's receipts are all final; a message that came in parts has several, and each is for itself.
--- took_ms below zero: the address was resting, nothing was sent, and the attempt does not count.
+-- Records attempts. A failed push whose message has a later one is superseded, so that a late "Acknowledged" cannot
+-- follow "Delivered"; but not receipts for SMPP, since a message that came in parts has one for each. A negative
+-- `took_ms`: nothing was sent, since the host's breaker was open, and the attempt does not count.
 -- name: pushes_record
 -- takes: results PushResult
-WITH done AS MATERIALIZED (
+WITH result AS MATERIALIZED (
     SELECT * FROM unnest(:results) AS d (
         account_id bigint, push_id bigint, attempt smallint, at timestamptz, took_ms int, status int?, answer text,
         outcome smallint, due_at timestamptz?, message_id bigint
     )
-), told AS (
+), attempt_added AS (
     INSERT INTO push_attempt (account_id, push_id, attempt, at, took_ms, status, answer)
-    SELECT account_id, push_id, attempt, at, took_ms, status, answer FROM done WHERE took_ms >= 0
+    SELECT account_id, push_id, attempt, at, took_ms, status, answer FROM result WHERE took_ms >= 0
     ON CONFLICT DO NOTHING
 )
 UPDATE push AS p
@@ -197,7 +197,7 @@ SET attempts = CASE WHEN d.took_ms < 0 THEN p.attempts - 1 ELSE p.attempts END,
     END,
     due_at = CASE WHEN stale.is_stale AND p.kind <> :PushKind.RECEIPT THEN NULL ELSE d.due_at END,
     is_claimed = false
-FROM done AS d
+FROM result AS d
 CROSS JOIN LATERAL (
     SELECT d.outcome = :PushOutcome.PENDING AND EXISTS (
         SELECT FROM push AS later

@@ -1,6 +1,6 @@
--- Looking for messages (messages/search.py). Every statement looks at no more than `looked_max` messages of a window of
--- ids, `first_id` up to `beyond_id`, and gives of those that fit (`carrier_id` the carrier, `states` states) the latest
--- `rows_max`; beside them how many it looked at and the lowest of their ids. `account_id`: one account, or null.
+-- Searches of messages (messages/search.py). Every statement reads at most `looked_max` messages of a window of IDs
+-- (`first_id` up to `beyond_id`) and returns the latest `rows_max` that match `carrier_id` and `states`, with how many
+-- it read and the lowest of their IDs. `account_id`: one account; null: all.
 
 -- shared: fitting
 SELECT seen.looked, seen.lowest_id, fitting.account_id, fitting.message_id
@@ -59,7 +59,7 @@ WITH looked AS MATERIALIZED (
 -- By the carrier's id of an attempt or of one of its parts, as the carrier wrote it or in another case.
 -- name: search_carrier_ref -> rows SearchHit
 -- null: lowest_id, account_id, message_id
-WITH named AS (
+WITH by_ref AS (
     SELECT account_id, message_id
     FROM attempt
     WHERE reference_key(carrier_ref) = reference_key(:carrier_ref) AND message_id >= :first_id
@@ -72,13 +72,13 @@ WITH named AS (
     LIMIT :looked_max
 ), looked AS MATERIALIZED (
     SELECT m.account_id, m.message_id, m.carrier_id, m.state
-    FROM named
-    JOIN message AS m ON m.account_id = ANY (ARRAY[named.account_id]) AND m.message_id = ANY (ARRAY[named.message_id])
+    FROM by_ref
+    JOIN message AS m ON m.account_id = ANY (ARRAY[by_ref.account_id]) AND m.message_id = ANY (ARRAY[by_ref.message_id])
     WHERE :account_id?::bigint IS NULL OR m.account_id + 0 = :account_id
 )
 -- here: fitting
 
--- Of a message that came over SMPP in parts each has an id, and the customer may ask by any.
+-- The message of a part: each part of a message that was submitted over SMPP in parts has an ID of its own.
 -- name: search_part -> row? PartOwner
 -- not null: message_id
 SELECT p.account_id, p.message_id
@@ -86,15 +86,15 @@ FROM account AS a
 JOIN submitted_part AS p ON p.account_id = a.account_id AND p.part_id = :part_id
 WHERE p.message_id IS NOT NULL AND (:account_id?::bigint IS NULL OR a.account_id = :account_id)
 
--- What lists show of messages.
+-- The columns of message lists.
 -- name: messages_listed -> rows ListedMessage
 -- takes: keys MessageRef
 SELECT m.account_id, m.message_id, m.number, m.country, m.sender, m.text, m.segments, m.state, m.state_seen,
     m.charge_micro, m.refund_micro, m.charge_micro - m.refund_micro AS cost_micro, m.reference, m.error_code,
     m.error_text, m.reason, m.submitted_at, m.final_at, m.sent_at, m.carrier_id, a.name AS account, c.name AS carrier
-FROM unnest(:keys) AS wanted (account_id bigint, message_id bigint)
+FROM unnest(:keys) AS requested (account_id bigint, message_id bigint)
 JOIN message_seen AS m
-    ON m.account_id = ANY (ARRAY[wanted.account_id]) AND m.message_id = ANY (ARRAY[wanted.message_id])
-JOIN account AS a ON a.account_id = ANY (ARRAY[wanted.account_id])
+    ON m.account_id = ANY (ARRAY[requested.account_id]) AND m.message_id = ANY (ARRAY[requested.message_id])
+JOIN account AS a ON a.account_id = ANY (ARRAY[requested.account_id])
 LEFT JOIN carrier AS c ON c.carrier_id = ANY (ARRAY[m.carrier_id])
 ORDER BY m.message_id DESC

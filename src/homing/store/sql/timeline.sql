@@ -1,5 +1,5 @@
--- A message's whole story. By account and then by id, so that each look-up
--- is one probe of a key in an account, whatever the size of the tables.
+-- What is stored of a message. Read by account and then by ID, so that each look-up is one probe of a key in an
+-- account, whatever the size of the tables.
 
 -- name: timeline_message -> row? TimelineMessage
 SELECT m.*, accepted_at(m.message_id) AS submitted_at,
@@ -54,8 +54,7 @@ SELECT message_id, recorded_at, reported_at, dialect, credited_to, credited_at, 
 FROM conversion
 WHERE account_id = :account_id AND message_id = :message_id
 
--- The queue's key begins with the lane: lane 0, and of each carrier (`lanes_per_carrier` lanes) the one of the
--- message's traffic (`traffic`).
+-- The queue's key begins with the lane: the message is in lane 0, or in the lane of its traffic class of one carrier.
 -- name: timeline_queue -> rows TimelineQueue
 -- null: carrier
 SELECT q.lane, q.due_at, q.expires_at, q.attempts, q.claimed_by, lanes.carrier

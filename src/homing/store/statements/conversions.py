@@ -41,14 +41,13 @@ async def conversions_record(
     partition_ids: int,
     candidates_max: int,
 ) -> list[ConversionRow]:
-    """A row comes back for each message that is the account's; `recorded` tells whether this report was the first.
-    The credit for a report goes to the last delivered one of the messages to the same number in the same app that
-    were sent within an hour of the reported one (`credit_ids`, in ids) and before the person came back. Where none
-    is delivered, to the last that is on its way, else to the reported one. Whoever has a credit has it once. When
-    the person came back is the customer's word where that lies between the submit and now.  Of a number that has
-    more messages than anybody gets (`candidates_max`, since the beginning of the partition; `partition_ids` is its
-    ids) those are looked at that come first: a million tests to one number must not make each of their reports read
-    them all.
+    """Records conversions; returns a row for each reported message of the account. `recorded`: this report was its
+    first. The conversion is credited to one message: of those to the same number in the same app, sent within an
+    hour of the reported one (`credit_ids`, in IDs) and before the conversion, the last delivered one; if none is
+    delivered, the last one on its way; else the reported one. A message is credited once. The time of the conversion
+    is `reported_at` if that lies between the submit and now. Of a number with many messages (`candidates_max`, since
+    the beginning of the partition; `partition_ids`: the IDs of one partition) only the first ones read are
+    candidates: a million tests to one number must not make each report read all of them.
     """
     return await fetch_rows(
         db,

@@ -22,8 +22,8 @@ class ClaimedMessage(msgspec.Struct, frozen=True, gc=False):
     message_id: int
     attempts: int
     expires_at: datetime
-    lapsed_of: str | None
-    lapsed_since: datetime | None
+    previous_owner: str | None
+    previous_claimed_at: datetime | None
     number: str
     sender: str
     text: str
@@ -58,7 +58,7 @@ class NewPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class QueueKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `queue_await`, `queue_leave`, `queue_await_parts` is given."""
+    """What `queue_await`, `queue_remove`, `queue_await_parts` is given."""
 
     lane: int
     message_id: int
@@ -94,7 +94,7 @@ class RerouteFacts(msgspec.Struct, frozen=True, gc=False):
     price_micro: int
     notes: str | None
     tried: list[int]
-    had_by: list[int]
+    tried_not_deferred: list[int]
 
 
 class QueueMove(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -104,7 +104,7 @@ class QueueMove(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message_id: int
     to_lane: int
     due_at: datetime
-    uncounted: int
+    uncounted_attempts: int
 
 
 class MessageReroute(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -178,13 +178,16 @@ class OutstandingRow(msgspec.Struct, frozen=True, gc=False):
 async def queue_claim(
     db: Executor, *, lane: int, now: datetime, rows_max: int, lease: timedelta, owner: str
 ) -> list[ClaimedMessage]:
-    """A claim names one lane; the lease is the time at which the row is due again."""
+    """Claims due messages of one lane: `due_at` becomes the end of the lease, when they are due again.
+    `previous_owner` and `previous_claimed_at`: of a claim that ended without an answer.
+    """
     return await fetch_rows(db, _SQL["queue_claim"], ClaimedMessage, lane, now, rows_max, lease, owner)
 
 
 async def attempts_add(db: Executor, *, carrier_id: int, answered_at: datetime, attempts: Sequence[NewAttempt]) -> None:
-    """An attempt that was told as unknown, since its claim lapsed, has its answer after all: the answer stands. What
-    a carrier did not accept is told to statistics, or taken back there; the message may stand on another by now.
+    """Adds attempts. An attempt that was added with an unknown outcome, since its claim lapsed, gets its answer when
+    that comes after all. Statistics count an attempt as refused unless it was accepted, and no longer if that
+    changes.
     """
     await execute(db, _SQL["attempts_add"], carrier_id, answered_at, *columns(attempts, 9))
 
@@ -194,7 +197,9 @@ async def parts_add(db: Executor, *, carrier_id: int, parts: Sequence[NewPart]) 
 
 
 async def queue_await(db: Executor, *, grace: timedelta, keys: Sequence[QueueKey]) -> None:
-    """Accepted messages wait in a lane of their own, due when their validity and the grace are over."""
+    """Submitted messages wait for their receipts in a lane of their own, due when their validity and the grace are
+    over.
+    """
     await execute(db, _SQL["queue_await"], grace, *columns(keys, 2))
 
 
@@ -203,7 +208,9 @@ async def queue_defer(db: Executor, *, deferrals: Sequence[QueueDeferral]) -> No
 
 
 async def reroute_facts(db: Executor, *, keys: Sequence[MessageRef]) -> list[RerouteFacts]:
-    """What decides a message's route, and which carriers have had it: `had_by` without those that only put it off."""
+    """What a message is routed by, and the carriers of its attempts: `tried` all, `tried_not_deferred` without those
+    that deferred it.
+    """
     return await fetch_rows(db, _SQL["reroute_facts"], RerouteFacts, *columns(keys, 2))
 
 
@@ -212,8 +219,9 @@ async def queue_move(db: Executor, *, moves: Sequence[QueueMove]) -> None:
 
 
 async def messages_reroute(db: Executor, *, moves: Sequence[MessageReroute]) -> None:
-    """The route stays the one that was chosen at accept: the timeline tells it, and the attempts tell the rest. A
-    message that has moved on meanwhile, by a late answer or receipt, stays with whom it is.
+    """Assigns queued messages to other carriers, in statistics too. `route_id` stays as it was chosen at accept: the
+    timeline shows it, and the attempts show the rest. A message that has left this state by a late answer or receipt
+    keeps its carrier.
     """
     await execute(db, _SQL["messages_reroute"], *columns(moves, 3))
 
@@ -227,8 +235,8 @@ async def queue_overaged(
     after_message_id: int | None,
     rows_max: int,
 ) -> list[OveragedMessage]:
-    """What its carrier has not taken: due before `due_to`, from the place that (`after_due_at`, `after_message_id`)
-    names on.
+    """A lane's messages that have been due since before `due_to`, the next page after (`after_due_at`,
+    `after_message_id`).
     """
     return await fetch_rows(
         db, _SQL["queue_overaged"], OveragedMessage, lane, due_to, after_due_at, after_message_id, rows_max
@@ -240,21 +248,23 @@ async def carriers_by_health(db: Executor) -> list[CarrierHealthRow]:
 
 
 async def claims_release(db: Executor, *, lanes: Sequence[int], owner: str) -> None:
-    """A new owner does not wait for its predecessor's claims to run out."""
+    """Makes messages due that a carrier's previous owner has claimed."""
     await execute(db, _SQL["claims_release"], lanes, owner)
 
 
 async def carriers_renew(
     db: Executor, *, lease: timedelta, reports: Sequence[CarrierHealthReport], owner: str
 ) -> list[int]:
-    """Renews what this process owns and tells how it does; gives what it still owns."""
+    """Renews this process's leases and stores the carriers' health. Returns the carriers that it still owns."""
     return await fetch_rows(db, _SQL["carriers_renew"], single(int), lease, *columns(reports, 3), owner)
 
 
 async def carriers_take(
     db: Executor, *, owner: str, lease: timedelta, carrier_ids: Sequence[int], dead_owners: Sequence[str]
 ) -> list[int]:
-    """Free: nobody's, or of an owner whose lease has ended or who is known to be dead (`dead_owners`)."""
+    """Takes carriers without an owner, or whose owner's lease has ended or process is known to be dead
+    (`dead_owners`). Returns those taken.
+    """
     return await fetch_rows(db, _SQL["carriers_take"], single(int), owner, lease, carrier_ids, dead_owners)
 
 
@@ -271,16 +281,16 @@ async def links_alive(db: Executor) -> list[str]:
 
 
 async def queue_expired(db: Executor, *, now: datetime, rows_max: int) -> list[ExpiredMessage]:
-    """The message is locked, not its row here: receipts lock the message first and then take the row away, and
-    whoever does it the other way round waits for them while they wait for him.
+    """Messages whose receipt is overdue. Locks the message and not its queue row: receipts lock the message first
+    and then delete the row, and the other order would deadlock.
     """
     return await fetch_rows(db, _SQL["queue_expired"], ExpiredMessage, now, rows_max)
 
 
 async def queue_overdue(db: Executor, *, now: datetime, grace: timedelta, rows_max: int) -> list[ExpiredMessage]:
-    """Past their validity in a lane that nobody serves: a disabled carrier's. A claim that has just lapsed may have
-    its answer in somebody's memory, where the database was away for as long as that: `grace` is left for it to be
-    stored.
+    """Messages past their validity in a lane that no process serves, as of a disabled carrier. After an outage of
+    the database the answer of a claim that has just lapsed may still be in a process's memory: `grace` is left for
+    it to be stored.
     """
     return await fetch_rows(db, _SQL["queue_overdue"], ExpiredMessage, now, grace, rows_max)
 

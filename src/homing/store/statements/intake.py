@@ -23,7 +23,7 @@ class AccountCharge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A message before it has been paid for. `raw_number`: as the customer wrote it, None where that is `number`.
+    """A message that is to be charged and stored. `raw_number`: as the customer wrote it; None if that is `number`.
     `price_micro`: of a segment. `notes`: a JSON object. `registered`: which reports an SMPP customer asked for (SMPP
     3.4, 5.2.17).
     """

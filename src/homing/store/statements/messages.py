@@ -169,8 +169,8 @@ async def messages_finished(
     offset: int,
     rows_max: int,
 ) -> list[FinishedMessage]:
-    """Finished messages of an app by submit time, which is the order of their ids. A page of the finished messages
-    of a span: from `first_id` on, below `beyond_id`. Only a first page has an offset (`offset`).
+    """A page of an app's finished messages by submit time, which is the order of their IDs: from `first_id` on,
+    below `beyond_id`. Only a first page has an offset.
     """
     return await fetch_rows(
         db,
@@ -197,8 +197,8 @@ async def messages_finished_count(
     beyond_id: int,
     looked_max: int,
 ) -> FinishedCounts:
-    """How many messages of a span, finished or not, `looked_max` at most, and how many of them ended in state
-    `delivered` and in another of `final_states`.
+    """Counts the messages of a span, finished or not, up to `looked_max`, and those of an app among them that are in
+    state `delivered` or in another of `final_states`.
     """
     return await fetch_row(
         db,
@@ -229,26 +229,28 @@ async def inbound_page(
 async def messages_move(
     db: Executor, *, events: Sequence[MessageEvent], ranks: Sequence[int], app_reporting: Sequence[int]
 ) -> list[MovedMessage]:
-    """Events in; out come the messages that moved. `ranks` gives each state's rank, and only a higher rank moves a
-    message. What that changes is told to statistics. A message that no carrier has taken stands on the carrier of
-    its event; one that is delivered without an answer to its submit was taken all the same, and costs what its
-    carrier's list says now.
+    """Applies events to messages and returns those that moved. A message moves to states of a higher rank only;
+    `ranks`: each state's rank, by the state's number. Statistics are counted in the same statement. An unsent
+    message gets the carrier of its event. One that is delivered without a submit answer was accepted all the same;
+    its cost is the carrier's present price.
     """
     return await fetch_rows(db, _SQL["messages_move"], MovedMessage, *columns(events, 13), ranks, app_reporting)
 
 
-async def queue_leave(db: Executor, *, keys: Sequence[QueueKey]) -> None:
-    await execute(db, _SQL["queue_leave"], *columns(keys, 2))
+async def queue_remove(db: Executor, *, keys: Sequence[QueueKey]) -> None:
+    await execute(db, _SQL["queue_remove"], *columns(keys, 2))
 
 
-async def queue_withdraw(db: Executor, *, account_id: int, message_id: int) -> int | None:
-    """Queued, under no claim, and at no carrier: a submit whose answer was lost may have gone out."""
-    return await fetch_row_or_none(db, _SQL["queue_withdraw"], single(int), account_id, message_id)
+async def queue_cancel(db: Executor, *, account_id: int, message_id: int) -> int | None:
+    """Locks the queue row of a message that can be cancelled and returns its lane: it is queued, not claimed, and no
+    carrier may have it (a submit whose answer was lost may have been sent).
+    """
+    return await fetch_row_or_none(db, _SQL["queue_cancel"], single(int), account_id, message_id)
 
 
 async def retention_blank(db: Executor, *, receipt_days: int) -> None:
-    """Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes
-    too. Whose an unmatched receipt is, nobody knows: for those the shortest retention of all accounts holds.
-    Receipts come for up to `receipt_days` days, also when the message is blanked already.
+    """Deletes the texts of messages past their account's retention, and the raw text of their receipts, which can
+    quote them. The account of an unmatched receipt is not known: for those the shortest retention of all accounts
+    holds. Receipts arrive for up to `receipt_days` days, also after the message's text is deleted.
     """
     await execute(db, _SQL["retention_blank"], receipt_days, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)

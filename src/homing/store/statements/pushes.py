@@ -1,5 +1,5 @@
-"""The outbox: pushes as they are owed, claimed and recorded, and as people look at them (delivery/pushes.py). Of each
-list the latest `rows_max` below push `before_id` (null: of all), of one account (`account_id`) or all, with the last
+"""The outbox: pushes are added, claimed and recorded, and listed for people (delivery/pushes.py). Lists return the
+latest `rows_max` below push `before_id` (null: from the latest on), of one account (`account_id`) or all, with the last
 answer.
 
 Made by tools/sql_bindings.py from sql/pushes.sql.
@@ -114,19 +114,19 @@ async def pushes_given_up(
 async def pushes_failing(
     db: Executor, *, looked_max: int, account_id: int | None, before_id: int | None, rows_max: int
 ) -> list[PushRow]:
-    """Those that failed and will be tried again. The waits grow from try to try, so that what is due last has failed
-    most: `looked_max` of each lane are looked at, from that end.
+    """Pushes that failed and will be retried. Waits grow with each attempt, so the one due last has failed most
+    often: of each lane `looked_max` are read from that end.
     """
     return await fetch_rows(db, _SQL["pushes_failing"], PushRow, looked_max, account_id, before_id, rows_max)
 
 
 async def pushes_given_up_count(db: Executor, *, counted_max: int, account_id: int | None) -> GivenUpPushes:
-    """How many have been given up, counted up to `counted_max`, and the latest of them."""
+    """How many pushes are given up, counted up to `counted_max`, and the latest one's ID."""
     return await fetch_row(db, _SQL["pushes_given_up_count"], GivenUpPushes, counted_max, account_id)
 
 
 async def pushes_replay(db: Executor, *, latest_id: int, rows_max: int, account_id: int | None) -> list[int]:
-    """The latest `rows_max` of those given up, from push `latest_id` down."""
+    """Replays the latest `rows_max` pushes that are given up, from push `latest_id` down."""
     return await fetch_rows(db, _SQL["pushes_replay"], single(int), latest_id, rows_max, account_id)
 
 
@@ -143,7 +143,7 @@ async def pushes_add(db: Executor, *, pushes: Sequence[OutboxPush]) -> None:
 
 
 async def pushes_add_claimed(db: Executor, *, due_at: datetime, pushes: Sequence[OutboxPush]) -> list[ClaimedPushKey]:
-    """As above, by the process that posts them at once: claimed as they are written, until `due_at`."""
+    """As above, for pushes that this process posts at once: they are added as claimed, until `due_at`."""
     return await fetch_rows(db, _SQL["pushes_add_claimed"], ClaimedPushKey, due_at, *columns(pushes, 7))
 
 
@@ -157,11 +157,11 @@ async def pushes_claim(
     rows_max: int,
     lease: timedelta,
 ) -> list[ClaimedPush]:
-    """A message's pushes go one after the other: one waits while an earlier one is in somebody's hands or is due
-    itself, in whatever process. One that was tried before, and has a later one beside it, is stale, and goes no
-    more; unless somebody asked for it again. SMPP's receipts and alerts are each for itself. `full_account_ids`:
-    accounts that have their share. `held_push_ids`: what the process has in its hands: a clock that is stepped
-    forwards does not make it lapse.
+    """Claims due pushes of a lane. A message's pushes are posted one after the other: one waits while an earlier one
+    is claimed or due, in any process. A push that has failed and has a later one of its message is superseded
+    instead, unless it is being replayed. Receipts for SMPP and alerts are never superseded. `full_account_ids`:
+    accounts that have their share of places. `held_push_ids`: pushes that this process is posting; they do not lapse
+    when the clock is stepped forwards.
     """
     return await fetch_rows(
         db, _SQL["pushes_claim"], ClaimedPush, lane, now, full_account_ids, held_push_ids, rows_max, lease
@@ -169,8 +169,8 @@ async def pushes_claim(
 
 
 async def pushes_record(db: Executor, *, results: Sequence[PushResult]) -> None:
-    """A failed push whose message has a later one is stale: a late "Acknowledged" may not follow "Delivered". SMPP's
-    receipts are all final; a message that came in parts has several, and each is for itself. took_ms below zero: the
-    address was resting, nothing was sent, and the attempt does not count.
+    """Records attempts. A failed push whose message has a later one is superseded, so that a late "Acknowledged"
+    cannot follow "Delivered"; but not receipts for SMPP, since a message that came in parts has one for each. A
+    negative `took_ms`: nothing was sent, since the host's breaker was open, and the attempt does not count.
     """
     await execute(db, _SQL["pushes_record"], *columns(results, 10))

@@ -1,6 +1,6 @@
-"""Looking for messages (messages/search.py). Every statement looks at no more than `looked_max` messages of a window of
-ids, `first_id` up to `beyond_id`, and gives of those that fit (`carrier_id` the carrier, `states` states) the latest
-`rows_max`; beside them how many it looked at and the lowest of their ids. `account_id`: one account, or null.
+"""Searches of messages (messages/search.py). Every statement reads at most `looked_max` messages of a window of IDs
+(`first_id` up to `beyond_id`) and returns the latest `rows_max` that match `carrier_id` and `states`, with how many it
+read and the lowest of their IDs. `account_id`: one account; null: all.
 
 Made by tools/sql_bindings.py from sql/search.sql.
 """
@@ -161,10 +161,10 @@ async def search_carrier_ref(
 
 
 async def search_part(db: Executor, *, part_id: int, account_id: int | None) -> PartOwner | None:
-    """Of a message that came over SMPP in parts each has an id, and the customer may ask by any."""
+    """The message of a part: each part of a message that was submitted over SMPP in parts has an ID of its own."""
     return await fetch_row_or_none(db, _SQL["search_part"], PartOwner, part_id, account_id)
 
 
 async def messages_listed(db: Executor, *, keys: Sequence[MessageRef]) -> list[ListedMessage]:
-    """What lists show of messages."""
+    """The columns of message lists."""
     return await fetch_rows(db, _SQL["messages_listed"], ListedMessage, *columns(keys, 2))

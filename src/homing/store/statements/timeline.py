@@ -1,5 +1,5 @@
-"""A message's whole story. By account and then by id, so that each look-up is one probe of a key in an account,
-whatever the size of the tables.
+"""What is stored of a message. Read by account and then by ID, so that each look-up is one probe of a key in an
+account, whatever the size of the tables.
 
 Made by tools/sql_bindings.py from sql/timeline.sql.
 """
@@ -189,7 +189,7 @@ async def timeline_conversion(db: Executor, *, account_id: int, message_id: int)
 
 
 async def timeline_queue(db: Executor, *, traffic: int, message_id: int) -> list[TimelineQueue]:
-    """The queue's key begins with the lane: lane 0, and of each carrier (`lanes_per_carrier` lanes) the one of the
-    message's traffic (`traffic`).
+    """The queue's key begins with the lane: the message is in lane 0, or in the lane of its traffic class of one
+    carrier.
     """
     return await fetch_rows(db, _SQL["timeline_queue"], TimelineQueue, traffic, message_id)
