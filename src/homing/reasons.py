@@ -32,7 +32,7 @@ class ReasonCode(enum.StrEnum):
     ROUTE_LEAST_COST = "route.least_cost"
     ROUTE_LEAST_COST_UNKNOWN = "route.least_cost_unknown"
     ROUTE_CARRIERS_DOWN = "route.carriers_down"
-    ROUTE_CARRIERS_TOO_DEAR = "route.carriers_too_dear"
+    ROUTE_CARRIERS_TOO_EXPENSIVE = "route.carriers_too_expensive"
     ROUTE_CARRIERS_WITHOUT_FLASH = "route.carriers_without_flash"
     ROUTE_ABOVE_CEILING = "route.above_ceiling"
     ROUTE_ONLY_CARRIER = "route.only_carrier"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from homing import errors
 from homing.accounts.profile import Profile
 from homing.intake import intake
-from homing.intake.prepare import Prepared
+from homing.intake.prepare import PreparedSubmission
 from homing.ledger.postings import post, top_up
 from homing.store.queries import Statement
 from homing.store.rows import Record
@@ -203,8 +203,8 @@ async def test_what_fits_is_accepted_when_a_dearer_one_before_it_loses_its_money
 
 
 def test_affordable_passes_over_the_dear_and_keeps_the_order() -> None:
-    def prepared(total: int) -> Prepared:
-        return Prepared(1, total, [], [])
+    def prepared(total: int) -> PreparedSubmission:
+        return PreparedSubmission(1, total, [], [])
 
     all_of_them = [prepared(total) for total in (5, 9, 3, 2, 1, 0)]
     assert [one.total_micro for one in intake.affordable(all_of_them, 9)] == [5, 3, 1, 0]

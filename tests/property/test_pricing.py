@@ -118,7 +118,7 @@ def test_a_submission_costs_segments_times_price_for_each_that_has_one(
         return
     charges = [price[1] * len(split(text)) for price in prices if price is not None]
     assert prepared.total_micro == sum(charges)
-    assert [isinstance(fate, AcceptedMessage) for fate in prepared.fates] == [price is not None for price in prices]
+    assert [isinstance(fate, AcceptedMessage) for fate in prepared.results] == [price is not None for price in prices]
     assert [message.price_micro * message.segments for message in prepared.messages] == charges
 
 

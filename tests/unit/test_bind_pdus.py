@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from homing.delivery.bind_pdus import pdus_of
-from homing.messages.smpp_form import InboundBody, ReceiptBody
+from homing.messages.smpp_bodies import InboundBody, ReceiptBody
 from homing.model import PushKind
 from homing.smpp import codec, concatenation, tlvs, udh
 from homing.smpp.pdus import DeliverSm

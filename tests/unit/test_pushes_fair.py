@@ -9,7 +9,7 @@ import pytest
 
 from homing.delivery.pusher import PUSH_BREAKER_FAILURES, HostBreaker
 from homing.delivery.resolver import (
-    ASKED_BY,
+    CONNECTING_ACCOUNT_ID,
     PUSH_RESOLVE_FAILURES,
     PUSH_RESOLVES_PER_ACCOUNT_MAX,
     PushResolver,
@@ -21,11 +21,11 @@ from homing.delivery.safe_http import AddressRefused, check_address, check_port
 def test_a_breaker_counts_by_host_whatever_path_is_asked_for() -> None:
     breaker = HostBreaker()
     for n in range(PUSH_BREAKER_FAILURES):
-        breaker.note(f"http://Dead.example:8080/tar{n}?x={n}", False, 0.0)
+        breaker.count(f"http://Dead.example:8080/tar{n}?x={n}", False, 0.0)
     assert breaker.open_for_s("http://user:pw@dead.example:8080/another", 1.0) > 0
     assert breaker.open_for_s("http://dead.example/another", 1.0) == 0, "another port is another server"
     assert breaker.open_for_s("http://living.example:8080/", 1.0) == 0
-    breaker.note("http://dead.example:8080/", True, 2.0)
+    breaker.count("http://dead.example:8080/", True, 2.0)
     assert breaker.open_for_s("http://dead.example:8080/", 2.0) == 0
 
 
@@ -44,14 +44,14 @@ async def test_names_that_never_resolve_are_given_up_and_cost_their_account_alon
 
     resolver = PushResolver(lookup)
     try:
-        ASKED_BY.set(1)
+        CONNECTING_ACCOUNT_ID.set(1)
         for n in range(PUSH_RESOLVES_PER_ACCOUNT_MAX):
             with pytest.raises(OSError, match="in time"):
                 await resolver.resolve(f"slow{n}.attacker{n}.example", 80)
         for n in range(20):
             with pytest.raises(OSError, match="other names of the account"):
                 await resolver.resolve(f"slow{n}.another{n}.example", 80)
-        ASKED_BY.set(2)
+        CONNECTING_ACCOUNT_ID.set(2)
         began_s = time.monotonic()
         (found,) = await resolver.resolve("honest.example", 80)
         assert time.monotonic() - began_s < 0.1
@@ -60,7 +60,7 @@ async def test_names_that_never_resolve_are_given_up_and_cost_their_account_alon
         default = asyncio.get_running_loop().run_in_executor(None, lambda: "free")
         assert await asyncio.wait_for(default, 1) == "free", "the threads of all others are not used"
         released.set()
-        ASKED_BY.set(1)
+        CONNECTING_ACCOUNT_ID.set(1)
         (found,) = await resolver.resolve("well.example", 80)
         assert found["port"] == 80, "its threads are its own again"
     finally:
@@ -79,14 +79,14 @@ async def test_a_domain_whose_names_are_not_there_rests_for_the_account_that_ask
 
     resolver = PushResolver(lookup)
     try:
-        ASKED_BY.set(1)
+        CONNECTING_ACCOUNT_ID.set(1)
         for n in range(PUSH_RESOLVE_FAILURES):
             with pytest.raises(OSError, match="not known"):
                 await resolver.resolve(f"no{n}.shop.co.uk", 80)
         with pytest.raises(OSError, match=r"names of co\.uk"):
             await resolver.resolve("no99.shop.co.uk", 80)
         assert len(asked) == PUSH_RESOLVE_FAILURES
-        ASKED_BY.set(2)
+        CONNECTING_ACCOUNT_ID.set(2)
         (found,) = await resolver.resolve("honest.co.uk", 80)
         assert found["host"] == "127.0.0.1", "others' names in it are looked up"
     finally:

@@ -16,7 +16,7 @@ from homing.guard.enforcement import Enforcer, GuardDecision, GuardRequest
 from homing.guard.rules import RULES, CountryBudget, GuardRules, ListEntry, RuleMode
 from homing.guard.scoring import Density, RangeScore
 from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits
-from homing.i18n.phrases import english, tell
+from homing.i18n.phrases import english, render_phrases
 from homing.i18n.reasons import TITLES, WORDINGS, failure_text, reason_phrase, reason_text, reason_title
 from homing.learning.fake_receipts import ReceiptYield, find_fakes
 from homing.learning.posterior import Posterior
@@ -78,7 +78,9 @@ def placeholders(text: str) -> set[str]:
 
 def said(reason: Reason, language: str) -> str:
     """As a page says it of what is stored."""
-    return tell([reason_phrase(decode_reason(encode_reason(reason)))], languages().choose(language, "").translate, str)
+    return render_phrases(
+        [reason_phrase(decode_reason(encode_reason(reason)))], languages().choose(language, "").translate, str
+    )
 
 
 def left_in_english(reason: Reason, language: str) -> set[str]:
@@ -248,7 +250,7 @@ def test_shares_say_what_the_best_carrier_costs_or_gains_and_how_that_is_known()
             assert (reason.code, reason.values["carriers"]) == (code, 2)
             check(reason)
             for language in CHINESE:
-                assert tell(
+                assert render_phrases(
                     [reason_phrase(SOURCE_REASONS[source])], languages().choose(language, "").translate, str
                 ) in said(reason, language)
 
@@ -287,7 +289,7 @@ def test_what_a_choice_of_route_notes() -> None:
         Reason.of(ReasonCode.ROUTE_LEAST_COST, carriers=3, cost_micro=31_000),
         Reason.of(ReasonCode.ROUTE_LEAST_COST_UNKNOWN, carriers=3),
         Reason.of(ReasonCode.ROUTE_CARRIERS_DOWN, down=1, carriers=3),
-        Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_DEAR, carriers=2),
+        Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_EXPENSIVE, carriers=2),
         Reason.of(ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH, carriers=1),
         Reason.of(ReasonCode.ROUTE_ABOVE_CEILING, cost_micro=31_000, ceiling_micro=20_000),
         Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC),

@@ -126,7 +126,7 @@ def test_weighted_routes_share_whatever_their_priorities() -> None:
 
 
 ONLY = Reason.of(ReasonCode.ROUTE_ONLY_CARRIER)
-ONE_TOO_DEAR = Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_DEAR, carriers=1)
+ONE_TOO_EXPENSIVE = Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_EXPENSIVE, carriers=1)
 CHINA = CellKey(7, "app", "CN", "")
 CELL = CellKey(7, "app", "CN", "46000")
 
@@ -151,7 +151,7 @@ def test_an_adaptive_rule_draws_by_the_shares_of_the_closest_cell() -> None:
         chosen = [choose(ranked, draw) for draw in range(2_000)]
         share = sum(1 for one in chosen if one is not None and one.carrier_id == most) / len(chosen)
         assert 0.87 < share < 0.93
-        assert ranked.notes == (Reason.of(ReasonCode.ROUTE_SHARES, version=12, total=10_000), ONE_TOO_DEAR)
+        assert ranked.notes == (Reason.of(ReasonCode.ROUTE_SHARES, version=12, total=10_000), ONE_TOO_EXPENSIVE)
         assert (ranked.reason, ranked.version) == (ONLY, 12)
 
 
@@ -159,7 +159,7 @@ def test_an_adaptive_rule_that_has_learnt_nothing_goes_by_cost() -> None:
     ranked = adaptive().rank(request(), PRICE_MICRO)
     assert ranked is not None
     assert carriers(ranked) == [2, 1]
-    assert ranked.notes == (Reason.of(ReasonCode.ROUTE_NOTHING_LEARNT), ONE_TOO_DEAR)
+    assert ranked.notes == (Reason.of(ReasonCode.ROUTE_NOTHING_LEARNT), ONE_TOO_EXPENSIVE)
 
 
 def test_an_adaptive_rule_goes_by_priority_for_who_opted_out() -> None:

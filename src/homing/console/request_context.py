@@ -24,7 +24,7 @@ from homing.console.console_state import ConsoleState
 from homing.console.formats import Formats, zone_named
 from homing.console.languages import Language
 from homing.console.security import local_path
-from homing.i18n.phrases import Phrase, tell
+from homing.i18n.phrases import Phrase, render_phrases
 from homing.model import UserRole
 from homing.store.database import DatabaseConnection
 from homing.store.statements.admin import AccountRow
@@ -254,7 +254,7 @@ class RequestContext:
         return self.language.translate(text, **values)
 
     def translate_phrases(self, phrases: Iterable[Phrase]) -> str:
-        return tell(phrases, self.language.translate, self.formats.time)
+        return render_phrases(phrases, self.language.translate, self.formats.time)
 
     def sentence(self, error: errors.InvalidInput | SettingWarning) -> str:
         """An error's or a warning's text as a sentence, in the viewer's language if the catalogue has it."""

@@ -77,7 +77,7 @@ def outcome_tone(outcome: int) -> str:
 def steps(context: RequestContext, entries: Sequence[TimelineEntry], submitted_at: datetime) -> Sequence[TimelineStep]:
     """The entries that this viewer may see, in order."""
     visible: Iterable[TimelineEntry | None] = (
-        entries if context.scope is None else (entry.outside() for entry in entries)
+        entries if context.scope is None else (entry.for_customer() for entry in entries)
     )
     return [_step(context, entry, submitted_at) for entry in visible if entry is not None]
 
@@ -89,7 +89,7 @@ def _step(context: RequestContext, entry: TimelineEntry, submitted_at: datetime)
         entry.at,
         (entry.at - submitted_at).total_seconds(),
         context.translate_phrases([entry.name]),
-        context.translate_phrases(entry.told),
+        context.translate_phrases(entry.phrases),
         "check" if state is MessageState.DELIVERED else "warn" if state else ICONS.get(name, ""),
         "" if state is None else state_tone(state),
     )

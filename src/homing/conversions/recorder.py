@@ -1,7 +1,8 @@
-"""Conversions: the customer says that the person came back. One record per message, whichever dialect reports it.
+"""Conversions: the customer reports that the recipient has used the message. One record per message, for
+all dialects.
 
-A person who got several messages came back once: the last delivered one has the credit, the others are marked with it
-(`conversions_record`; docs/internals/statistics.md). What the dialects answer does not depend on that.
+A person who got several messages converted once: the last delivered message is credited, and the reported one refers to
+it (`conversions_record`; docs/internals/statistics.md). The dialects' responses do not depend on that.
 """
 
 import enum
@@ -21,17 +22,21 @@ from homing.store.statements.conversions import ReportedConversion
 CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
 CREDIT_CANDIDATE_MESSAGES_MAX: Final = 1_000  # messages to a number that are looked at for one
 CREDIT_IDS: Final = CREDIT_S * 1000 << ids.SHIFT
-"""How far apart in ids, which are times, messages to one person may be for one conversion to be of either."""
+"""How far apart messages to one number may be to be candidates for the credit, in message IDs (which are times)."""
 PARTITION_IDS: Final = limits.PARTITION_DAYS * 86_400_000 << ids.SHIFT
 
 
 class ConversionOutcome(enum.Enum):
+    """The result of a report."""
+
     RECORDED = 1
     REPEATED = 2
     UNKNOWN_MESSAGE = 3
 
 
 class ConversionReport(msgspec.Struct, frozen=True):
+    """A conversion as a customer reports it. `reported_at`: when it happened; None: now."""
+
     account_id: int
     message_id: int
     dialect: int
@@ -39,7 +44,7 @@ class ConversionReport(msgspec.Struct, frozen=True):
 
 
 class ConversionRecorder:
-    """Records conversions durably, many in one transaction; of simultaneous reports exactly one is the first."""
+    """Records conversions, many in one transaction. Of simultaneous reports of a message exactly one is recorded."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -54,13 +59,15 @@ class ConversionRecorder:
     async def report(
         self, account_id: int, message_id: int, dialect: int, reported_at: datetime | None
     ) -> ConversionOutcome:
-        """`reported_at` is the customer's word for when it happened; None: now. Durable when it returns."""
+        """The conversion is durable when this returns. `reported_at`: when it happened, as the customer reports it;
+        None: now. Raises a `PlatformFailure` when it may not be recorded.
+        """
         if message_id > ids.ID_MAX:
             return ConversionOutcome.UNKNOWN_MESSAGE
         return await self._records.put(ConversionReport(account_id, message_id, dialect, reported_at))
 
     async def latest_to(self, account_id: int, number: str, app_id: str) -> int | None:
-        """The id of the latest message to a number in an app: what a report without an id is about."""
+        """The ID of the latest message to a number in an app, for reports without a message ID; None: there is none."""
         return await statements.messages.message_latest_to_number(
             self._database, account_id=account_id, number=number, app_id=app_id
         )
@@ -70,7 +77,7 @@ class ConversionRecorder:
 
     async def _record(self, reports: Sequence[ConversionReport]) -> list[ConversionOutcome]:
         first = {(report.account_id, report.message_id): report for report in reversed(reports)}
-        ordered = sorted(first.items())  # one order for all, so that two batches cannot wait for each other
+        ordered = sorted(first.items())  # all batches lock rows in one order, so that they cannot deadlock
         rows = await statements.conversions.conversions_record(
             self._database,
             now=self._clock(),
@@ -88,13 +95,13 @@ class ConversionRecorder:
             ],
         )
         recorded = {(row.account_id, row.message_id): row.recorded for row in rows}
-        verdicts = []
+        outcomes = []
         for report in reports:
             key = (report.account_id, report.message_id)
             if key not in recorded:
-                verdicts.append(ConversionOutcome.UNKNOWN_MESSAGE)
+                outcomes.append(ConversionOutcome.UNKNOWN_MESSAGE)
             elif recorded[key] and first[key] is report:
-                verdicts.append(ConversionOutcome.RECORDED)
+                outcomes.append(ConversionOutcome.RECORDED)
             else:
-                verdicts.append(ConversionOutcome.REPEATED)
-        return verdicts
+                outcomes.append(ConversionOutcome.REPEATED)
+        return outcomes

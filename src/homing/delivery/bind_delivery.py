@@ -202,7 +202,7 @@ class BindDelivery:
             PendingDelivery(connection, iter(pdus), lambda answer, s: self._ended(row, connection, now, answer, s)).go()
         except ValueError as error:
             log.warning("delivery_not_encodable", push_id=row.push_id, **describe(error))
-            self._put(DeliveryAttempt(row, now, 0, None, "it makes no message", PushOutcome.GIVEN_UP, None))
+            self._put(DeliveryAttempt(row, now, 0, None, "cannot be encoded", PushOutcome.GIVEN_UP, None))
 
     def _ended(
         self, row: DeliveryRow, connection: SmppConnection, at: datetime, answer: ResponseOrFailure, took_s: float

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from homing.messages.smpp_form import InboundBody, ReceiptBody
+from homing.messages.smpp_bodies import InboundBody, ReceiptBody
 from homing.model import PushKind
 from homing.smpp import concatenation, data_coding, receipt_text
 from homing.smpp.address_types import Npi, Ton

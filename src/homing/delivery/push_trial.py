@@ -1,4 +1,4 @@
-"""A push to try an address with: made up, in its dialect's form, and posted the way that every push is."""
+"""Test pushes: a sample in the dialect's form, posted to an address as every push is."""
 
 from datetime import datetime
 
@@ -10,15 +10,15 @@ from homing.model import PushKind
 
 
 class PushTrial(msgspec.Struct, frozen=True):
-    """What was posted, what came back, and whether a push would count as acknowledged."""
+    """A test push, its result, and whether a push with this answer is acknowledged."""
 
     url: str
     body: str
-    posted: PostResult
+    result: PostResult
     is_acknowledged: bool
 
 
-async def try_address(
+async def send_test_push(
     http_client: SafeHttpClient,
     dialects: Dialects,
     *,
@@ -28,12 +28,14 @@ async def try_address(
     app_id: str,
     now: datetime,
 ) -> PushTrial:
-    """`kind`: what apps have an address for. Never raises for what the address does; one that pushes may not go to is
-    refused as always. Raises ValueError where no dialect pushes such to apps.
+    """Posts a sample push of `kind` to an app's address.
+
+    Failures of the address are part of the result; an address that pushes may not go to is refused as always. Raises
+    ValueError if no dialect pushes this kind to apps.
     """
     dialect, body = _sample(dialects, kind, app_id, now)
-    posted = await http_client.post(url, body, {"webhook-id": f"push_test_{int(now.timestamp() * 1000)}"}, account_id)
-    return PushTrial(url, body, posted, posted.status is not None and dialect.is_acknowledged(posted.status))
+    result = await http_client.post(url, body, {"webhook-id": f"push_test_{int(now.timestamp() * 1000)}"}, account_id)
+    return PushTrial(url, body, result, result.status is not None and dialect.is_acknowledged(result.status))
 
 
 def _sample(dialects: Dialects, kind: PushKind, app_id: str, now: datetime) -> tuple[Dialect, str]:

@@ -1,4 +1,4 @@
-"""Pushes: handed over, or claimed when due; posted, and written down attempt by attempt, over days if need be."""
+"""Posts the outbox's pushes over HTTP: handed over by this process or claimed when due, and retried for days."""
 
 import asyncio
 import random
@@ -32,44 +32,44 @@ log = structlog.get_logger()
 
 
 class PushAttempt(msgspec.Struct, frozen=True):
-    """A push attempt that has ended, and when the next is due (None: no more)."""
+    """An attempt that has ended. `due_at`: when the next one is due; None: there is none."""
 
     push: ClaimedPush
     at: datetime
-    posted: PostResult
+    result: PostResult
     outcome: PushOutcome
     due_at: datetime | None
 
 
 class HostBreaker:
-    """A circuit breaker for each host, whatever the path: after so many failures in a row nothing is posted there for
-    a fixed time, so that one dead customer does not hold up the living.
+    """A circuit breaker for each host and port: after some failures in a row nothing is posted there for a fixed time,
+    so that a dead host does not take the places of others. Pure: times are passed in.
     """
 
     def __init__(self) -> None:
         self._failures: dict[str, int] = {}
-        self._rests_until_s: dict[str, float] = {}
+        self._open_until_s: dict[str, float] = {}
 
     def open_for_s(self, url: str, now_s: float) -> float:
-        """How long the host still rests; 0 when it may be tried."""
-        return max(0.0, self._rests_until_s.get(host_of(url), 0.0) - now_s)
+        """Seconds until the host of `url` may be tried; 0: now."""
+        return max(0.0, self._open_until_s.get(host_of(url), 0.0) - now_s)
 
-    def note(self, url: str, acknowledged: bool, now_s: float) -> None:
+    def count(self, url: str, acknowledged: bool, now_s: float) -> None:
         host = host_of(url)
         if acknowledged:
             self._failures.pop(host, None)
-            self._rests_until_s.pop(host, None)
+            self._open_until_s.pop(host, None)
             return
         count = self._failures[host] = self._failures.get(host, 0) + 1
         if count >= PUSH_BREAKER_FAILURES:
-            self._rests_until_s[host] = now_s + PUSH_BREAKER_REST_S
+            self._open_until_s[host] = now_s + PUSH_BREAKER_REST_S
         if len(self._failures) > limits.PROFILES_MAX:
             self._failures.clear()
-            self._rests_until_s.clear()
+            self._open_until_s.clear()
 
 
 def host_of(url: str) -> str:
-    """Host and port, which a breaker counts by."""
+    """Host and port of a URL, in lower case; the URL itself if it cannot be parsed."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
@@ -77,7 +77,7 @@ def host_of(url: str) -> str:
 
 
 class Pusher:
-    """Serves the outbox's lanes. Pushes of one message go out in their order; at least once each."""
+    """Posts the pushes of the outbox's HTTP lanes, each at least once, those of one message in their order."""
 
     def __init__(
         self,
@@ -100,10 +100,10 @@ class Pusher:
         self._breaker = HostBreaker()
         self._is_running = False
         self._in_flight = 0
-        self._of_account: Counter[int] = Counter()
-        self._in_hand: set[int] = set()
-        self._freed = asyncio.Event()
-        self._posts: set[asyncio.Task[None]] = set()
+        self._in_flight_by_account: Counter[int] = Counter()
+        self._in_flight_ids: set[int] = set()
+        self._place_freed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._records: Batcher[PushAttempt, None] = Batcher(
             self._record,
             weight_max=limits.PUSH_BATCH_MAX,
@@ -112,7 +112,7 @@ class Pusher:
         )
 
     async def run(self) -> None:
-        """Claims for ever; cancel it to stop taking new work, then await `drained`."""
+        """Never returns; cancel it to stop claiming, then await `drained`."""
         lanes = tuple(range(limits.PUSH_LANES))
         self._is_running = True
         try:
@@ -128,73 +128,71 @@ class Pusher:
             self._is_running = False
 
     def has_room(self, account_id: int, taken: Counter[int]) -> bool:
-        """Whether a fresh push of an account may be handed over (messages/outbox.py's `LocalDelivery`); no while it
-        does not run.
-        """
+        """See `LocalDelivery` (messages/outbox.py). False while `run` is not running."""
         if not self._is_running:
             return False
-        return self._of_account[account_id] + taken[account_id] < self._share(taken.total())
+        return self._in_flight_by_account[account_id] + taken[account_id] < self._share(taken.total())
 
     def leased_until(self) -> datetime:
         return self._clock() + LEASE
 
     def serve(self, claimed: Sequence[ClaimedPush]) -> None:
-        """Posts them, those of one message in their order."""
+        """Starts posting claimed pushes, those of one message in their order."""
         loop = asyncio.get_running_loop()
         for chain in _chains(claimed):
             self._in_flight += len(chain)
-            self._in_hand.update(push.push_id for push in chain)
-            self._of_account[chain[0].account_id] += len(chain)
+            self._in_flight_ids.update(push.push_id for push in chain)
+            self._in_flight_by_account[chain[0].account_id] += len(chain)
             task = loop.create_task(self._serve(chain))
-            self._posts.add(task)
-            task.add_done_callback(self._posts.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def drained(self) -> None:
-        while self._posts:
-            await asyncio.gather(*self._posts, return_exceptions=True)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._records.drained()
 
     def _share(self, taken: int = 0) -> int:
-        """How many places an account may have: no more than are left free, so that however many accounts are at
-        addresses that never answer, another one has room. `taken`: places that are promised beside those in use.
+        """How many pushes of one account may be in flight: no more than there are free places, so that there is room
+        for another account however many have addresses that do not answer. `taken`: places that are reserved already.
         """
         return min(limits.PUSH_IN_FLIGHT_PER_ACCOUNT_MAX, limits.PUSH_IN_FLIGHT_MAX - self._in_flight - taken)
 
     async def _claim(self, lane: int) -> bool:
-        """Whether there may be more: as many were due as were asked for."""
+        """Claims a batch of a lane and starts posting it. Returns whether more may be due."""
         while self._in_flight >= limits.PUSH_IN_FLIGHT_MAX:
-            self._freed.clear()
-            await self._freed.wait()
+            self._place_freed.clear()
+            await self._place_freed.wait()
         free, share = limits.PUSH_IN_FLIGHT_MAX - self._in_flight, self._share()
         count = min(limits.PUSH_BATCH_MAX, max(1, free // 4))  # which may all be of one account
-        full = [account_id for account_id, places in self._of_account.items() if places >= share]
+        full_account_ids = [account_id for account_id, places in self._in_flight_by_account.items() if places >= share]
         rows = await statements.pushes.pushes_claim(
             self._database,
             lane=lane,
             now=self._clock(),
             rows_max=count,
             lease=LEASE,
-            full_account_ids=full,
-            held_push_ids=list(self._in_hand),
+            full_account_ids=full_account_ids,
+            held_push_ids=list(self._in_flight_ids),
         )
         self.serve(rows)
         return len(rows) == count
 
     async def _serve(self, chain: Sequence[ClaimedPush]) -> None:
-        """One message's pushes, in order."""
+        """Posts one message's pushes, in order."""
         try:
             for push in chain:
                 await self._records.put(await self._post(push))
-        except errors.PlatformFailure as failure:  # the lease ends and they are due again
+        except errors.PlatformFailure as failure:  # they are due again when the lease ends
             log.warning("database_unavailable", component="push_results", failure=str(failure))
         finally:
             self._in_flight -= len(chain)
-            self._in_hand.difference_update(push.push_id for push in chain)
+            self._in_flight_ids.difference_update(push.push_id for push in chain)
             account_id = chain[0].account_id
-            self._of_account[account_id] -= len(chain)
-            if not self._of_account[account_id]:
-                del self._of_account[account_id]
-            self._freed.set()
+            self._in_flight_by_account[account_id] -= len(chain)
+            if not self._in_flight_by_account[account_id]:
+                del self._in_flight_by_account[account_id]
+            self._place_freed.set()
 
     async def _post(self, push: ClaimedPush) -> PushAttempt:
         rest_s = self._breaker.open_for_s(push.url, time.monotonic())
@@ -202,17 +200,17 @@ class Pusher:
         if rest_s:
             due_at = now + timedelta(seconds=rest_s * self._rng.uniform(1.0, 1.5))
             return PushAttempt(push, now, PostResult(None, "", -1), PushOutcome.PENDING, due_at)
-        posted = await self._http_client.post(
+        post_result = await self._http_client.post(
             push.url, push.body, {"webhook-id": f"push_{push.push_id}"}, account_id=push.account_id
         )
-        acknowledged = self._is_acknowledged(push, posted.status)
-        self._breaker.note(push.url, acknowledged, time.monotonic())
+        acknowledged = self._is_acknowledged(push, post_result.status)
+        self._breaker.count(push.url, acknowledged, time.monotonic())
         if acknowledged:
-            return PushAttempt(push, now, posted, PushOutcome.ACKNOWLEDGED, None)
+            return PushAttempt(push, now, post_result, PushOutcome.ACKNOWLEDGED, None)
         wait_s = scheduled_s(push.attempts - push.attempts_replayed, limits.PUSH_WAITS_S, self._rng)
         if wait_s is None:
-            return PushAttempt(push, now, posted, PushOutcome.GIVEN_UP, None)
-        return PushAttempt(push, now, posted, PushOutcome.PENDING, now + timedelta(seconds=wait_s))
+            return PushAttempt(push, now, post_result, PushOutcome.GIVEN_UP, None)
+        return PushAttempt(push, now, post_result, PushOutcome.PENDING, now + timedelta(seconds=wait_s))
 
     def _is_acknowledged(self, push: ClaimedPush, status: int | None) -> bool:
         if status is None:
@@ -221,28 +219,30 @@ class Pusher:
             return 200 <= status < 300
         return self._dialects.of(push.dialect).is_acknowledged(status)
 
-    async def _record(self, done: Sequence[PushAttempt]) -> list[None]:
+    async def _record(self, attempts: Sequence[PushAttempt]) -> list[None]:
         await statements.pushes.pushes_record(
             self._database,
             results=[
                 PushResult(
-                    account_id=one.push.account_id,
-                    push_id=one.push.push_id,
-                    attempt=one.push.attempts,
-                    at=one.at,
-                    took_ms=one.posted.took_ms,
-                    status=one.posted.status,
-                    answer=one.posted.answer,
-                    outcome=int(one.outcome),
-                    due_at=one.due_at,
-                    message_id=one.push.message_id,
+                    account_id=attempt.push.account_id,
+                    push_id=attempt.push.push_id,
+                    attempt=attempt.push.attempts,
+                    at=attempt.at,
+                    took_ms=attempt.result.took_ms,
+                    status=attempt.result.status,
+                    answer=attempt.result.answer,
+                    outcome=int(attempt.outcome),
+                    due_at=attempt.due_at,
+                    message_id=attempt.push.message_id,
                 )
-                for one in done
+                for attempt in attempts
             ],
         )
         for outcome in PushOutcome:
-            self._work_metrics.pushed(outcome.name.lower(), sum(1 for one in done if one.outcome is outcome))
-        return [None] * len(done)
+            self._work_metrics.pushed(
+                outcome.name.lower(), sum(1 for attempt in attempts if attempt.outcome is outcome)
+            )
+        return [None] * len(attempts)
 
 
 def _chains(claimed: Sequence[ClaimedPush]) -> list[list[ClaimedPush]]:

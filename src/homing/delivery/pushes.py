@@ -1,6 +1,4 @@
-"""Pushes as people see them: those of late, those that fail, and sending them again. The command line and the console
-call it.
-"""
+"""Pushes for operators and customers: lists of recent and failed ones, and replay."""
 
 import enum
 from collections.abc import Sequence
@@ -19,17 +17,17 @@ class PushSelection(enum.StrEnum):
     """Lists of pushes."""
 
     GIVEN_UP = "given_up"
-    FAILING = "failing"  # failed at least once, and waiting for another try
+    FAILING = "failing"  # failed at least once, and to be retried
     RECENT = "recent"
 
 
 async def read_pushes(
-    database: Database, which: PushSelection, account_id: int | None, before_id: int | None, rows_max: int
+    database: Database, selection: PushSelection, account_id: int | None, before_id: int | None, rows_max: int
 ) -> Sequence[PushRow]:
-    """The latest `rows_max` below an id, of one account or all, with the last answer. Of those that fail no more than
-    `PUSHES_LOOKED_MAX` a lane are looked at, those that have failed most.
+    """The latest `rows_max` pushes below an ID, of one account or all, each with its last answer. Of failing ones at
+    most `PUSHES_LOOKED_MAX` in each lane are read, those that have failed most often.
     """
-    match which:
+    match selection:
         case PushSelection.GIVEN_UP:
             return await statements.pushes.pushes_given_up(
                 database, account_id=account_id, before_id=before_id, rows_max=rows_max
@@ -49,8 +47,8 @@ async def read_pushes(
 
 
 async def replay_push(transaction: DatabaseConnection, push_id: int, message_id: int | None = None) -> PushKeyRow:
-    """Sends a push again that has ended, whether it was acknowledged or given up: it gets all its tries once more.
-    Raises `InvalidInput` when there is no such push (of this message), or it has not ended.
+    """Sends a push again that is acknowledged or given up, with all retries. Raises `InvalidInput` when the push (of
+    this message) does not exist or is still pending.
     """
     row = await statements.pushes.push_find(transaction, push_id=push_id)
     if row is None or message_id not in (None, row.message_id):
@@ -65,7 +63,7 @@ async def replay_push(transaction: DatabaseConnection, push_id: int, message_id:
 
 
 async def count_given_up(database: Database, account_id: int | None) -> tuple[int, int]:
-    """(how many there are to send again by one act, the latest's id)."""
+    """How many given-up pushes one `replay_given_up` would send, and the latest one's ID (0: none)."""
     row = await statements.pushes.pushes_given_up_count(
         database, account_id=account_id, counted_max=limits.PUSHES_REPLAYED_MAX
     )
@@ -73,7 +71,7 @@ async def count_given_up(database: Database, account_id: int | None) -> tuple[in
 
 
 async def replay_given_up(transaction: DatabaseConnection, account_id: int | None, latest_id: int) -> int:
-    """Sends the latest of those again that were given up, from an id down, as many as one act may; gives how many."""
+    """Sends the latest given-up pushes again, from an ID down, up to a limit. Returns how many."""
     replayed = await statements.pushes.pushes_replay(
         transaction, account_id=account_id, latest_id=latest_id, rows_max=limits.PUSHES_REPLAYED_MAX
     )

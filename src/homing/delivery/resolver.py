@@ -1,5 +1,5 @@
-"""Names of customers' addresses: looked up in threads of their own, since the system blocks one for as long as a name
-server takes, and a customer can name servers that never answer.
+"""Resolves the names in customers' addresses, in threads of its own: the system's resolver blocks a thread for as long
+as a name server takes, and a customer can name servers that never answer.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ PUSH_RESOLVE_REST_S: Final = 60.0
 
 
 Lookup = Callable[[str, int, int], Any]
-ASKED_BY: Final = ContextVar("asked_by", default=0)
-"""The account whose address is being connected to: the HTTP client hands a resolver the name alone."""
+CONNECTING_ACCOUNT_ID: Final = ContextVar("connecting_account_id", default=0)
+"""The account whose address is being connected to: aiohttp passes the name alone to a resolver."""
 
 
 def system_lookup(host: str, port: int, family: int) -> Any:
@@ -30,32 +30,32 @@ def system_lookup(host: str, port: int, family: int) -> Any:
 
 
 class PushResolver(AbstractResolver):
-    """Gives up on a name after a while, and after some of an account's names in a domain on all of these for a minute.
-    An account's names have a few of the threads at most.
+    """A resolver with a timeout. After some failures of an account's names in a domain, further ones fail at once for a
+    minute. An account uses a few of the threads at most.
     """
 
     def __init__(self, lookup: Lookup = system_lookup) -> None:
         self._lookup = lookup
         self._executor = ThreadPoolExecutor(PUSH_RESOLVER_THREADS, "push-names")
-        self._places: dict[int, asyncio.Semaphore] = {}
+        self._free_threads: dict[int, asyncio.Semaphore] = {}
         self._failures: dict[tuple[int, str], tuple[int, float]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Raises OSError when the name has no address, or none in time."""
-        loop, account_id = asyncio.get_running_loop(), ASKED_BY.get()
+        """Raises OSError when the name has no address, or none is found in time."""
+        loop, account_id = asyncio.get_running_loop(), CONNECTING_ACCOUNT_ID.get()
         key = account_id, domain_of(host)
         count, until_s = self._failures.get(key, (0, 0.0))
         if count >= PUSH_RESOLVE_FAILURES and loop.time() < until_s:
             raise OSError(None, f"names of {key[1]} have not been found lately")
-        looking: asyncio.Future[Any] | None = None
+        lookup: asyncio.Future[Any] | None = None
         try:
             async with asyncio.timeout(PUSH_RESOLVE_TIMEOUT_S):
-                looking = await self._begin(account_id, host, port, family)
-                found = await asyncio.shield(looking)
+                lookup = await self._start_lookup(account_id, host, port, family)
+                addresses = await asyncio.shield(lookup)
         except (OSError, TimeoutError) as error:
-            if looking is None and isinstance(error, TimeoutError):
+            if lookup is None and isinstance(error, TimeoutError):
                 raise OSError(None, "other names of the account are still being looked up") from error
             self._failures[key] = count + 1, loop.time() + PUSH_RESOLVE_REST_S
             if len(self._failures) > limits.PROFILES_MAX:
@@ -67,37 +67,37 @@ class PushResolver(AbstractResolver):
                 hostname=host,
                 host=address[0],
                 port=address[1],
-                family=found_family,
+                family=address_family,
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for found_family, _kind, protocol, _name, address in found
+            for address_family, _kind, protocol, _name, address in addresses
         ]
 
-    async def _begin(self, account_id: int, host: str, port: int, family: int) -> asyncio.Future[Any]:
-        """Returns when the account has a thread free, which counts as its own until the look-up ends, however long ago
-        its caller gave up.
+    async def _start_lookup(self, account_id: int, host: str, port: int, family: int) -> asyncio.Future[Any]:
+        """Waits for one of the account's threads and starts the look-up in it. The thread counts as the account's until
+        the look-up ends, even if its caller has given up.
         """
-        places = self._places.setdefault(account_id, asyncio.Semaphore(PUSH_RESOLVES_PER_ACCOUNT_MAX))
-        await places.acquire()
+        free_threads = self._free_threads.setdefault(account_id, asyncio.Semaphore(PUSH_RESOLVES_PER_ACCOUNT_MAX))
+        await free_threads.acquire()
 
-        def ended(looking: asyncio.Future[Any]) -> None:
-            places.release()
-            if not looking.cancelled():
-                looking.exception()  # counts as seen: whoever waited may have gone
+        def ended(lookup: asyncio.Future[Any]) -> None:
+            free_threads.release()
+            if not lookup.cancelled():
+                lookup.exception()  # retrieved, or asyncio logs it when the caller has given up
 
         try:
-            looking = asyncio.get_running_loop().run_in_executor(self._executor, self._lookup, host, port, family)
-        except RuntimeError as error:  # no thread can be had
-            places.release()
+            lookup = asyncio.get_running_loop().run_in_executor(self._executor, self._lookup, host, port, family)
+        except RuntimeError as error:  # no thread can be started
+            free_threads.release()
             raise OSError(None, str(error)) from error
-        looking.add_done_callback(ended)
-        return looking
+        lookup.add_done_callback(ended)
+        return lookup
 
     async def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def domain_of(host: str) -> str:
-    """The last two labels: whoever owns them can make any number of names below."""
+    """The last two labels of a name: their owner can make any number of names below them."""
     return ".".join(host.lower().rstrip(".").split(".")[-2:])

@@ -1,4 +1,4 @@
-"""HTTP out to customers' addresses: one method, and no way into the operator's own network."""
+"""An HTTP client for customers' addresses that cannot reach the operator's own network (SSRF)."""
 
 import ipaddress
 import socket
@@ -15,7 +15,7 @@ from homing import limits
 from homing.common.deadlines import Deadlines
 from homing.common.networks import Network
 from homing.common.urls import divided, in_request_line
-from homing.delivery.resolver import ASKED_BY, Lookup, PushResolver, system_lookup
+from homing.delivery.resolver import CONNECTING_ACCOUNT_ID, Lookup, PushResolver, system_lookup
 
 PUSH_IN_FLIGHT_PER_ADDRESS_MAX: Final = 100
 PUSH_CONNECT_TIMEOUT_S: Final = 5.0
@@ -24,7 +24,9 @@ HEADERS: Final = {"Content-Type": "application/json; charset=utf-8", "User-Agent
 
 
 class PostResult(msgspec.Struct, frozen=True):
-    """An attempt's outcome. `status` None: no HTTP answer; `answer` then says why, else holds the body's start."""
+    """The result of a POST. `status` None: there was no HTTP response, and `answer` is the reason; otherwise `answer`
+    is the beginning of the body.
+    """
 
     status: int | None
     answer: str
@@ -32,12 +34,12 @@ class PostResult(msgspec.Struct, frozen=True):
 
 
 class AddressRefused(OSError):
-    """The name resolves to an address that pushes may not go to."""
+    """The address, or what its name resolves to, is not one that pushes may go to."""
 
 
 class SafeHttpClient:
-    """Posts JSON. The address that is really connected to is checked, after resolution, so that a name which changes
-    its mind between check and connect gains nothing; redirects are not followed.
+    """Posts JSON. The IP address that is connected to is checked, after resolution, so that a name cannot resolve to
+    another one between check and connect (DNS rebinding). Redirects are not followed.
     """
 
     def __init__(self, allowed: Sequence[Network], lookup: Lookup = system_lookup) -> None:
@@ -67,17 +69,17 @@ class SafeHttpClient:
             await self._session.close()
 
     async def post(self, url: str, body: str, headers: dict[str, str], account_id: int = 0) -> PostResult:
-        """`account_id`: whose address it is; its name is looked up in that account's share. Never raises for what an
-        address does.
+        """Posts `body`; failures of the address are part of the result. The name is resolved in the share of threads of
+        `account_id`.
         """
         assert self._session is not None
-        ASKED_BY.set(account_id)
+        CONNECTING_ACCOUNT_ID.set(account_id)
         started_s = time.perf_counter()
         try:
             check_port(url)
             with self._deadlines.limit():
                 async with self._session.post(
-                    as_written(url), data=body.encode(), headers=headers, allow_redirects=False
+                    encoded_as_written(url), data=body.encode(), headers=headers, allow_redirects=False
                 ) as response:
                     start = await response.content.read(PUSH_ANSWER_CHARS_MAX)
                     status: int | None = response.status
@@ -92,8 +94,8 @@ class SafeHttpClient:
         return socket.socket(family, kind, protocol)
 
 
-def as_written(url: str) -> URL:
-    """The address as its owner wrote it, but for what cannot go so: white space and what is no ASCII."""
+def encoded_as_written(url: str) -> URL:
+    """The URL as its owner wrote it; only white space and non-ASCII characters are encoded."""
     head, target = divided(url)
     if not head.isascii():
         head = str(URL(head)).removesuffix("/")
@@ -124,28 +126,28 @@ NO_HOSTS: Final = tuple(
     )
 )
 HOST_AGENTS: Final = frozenset((ipaddress.ip_address("168.63.129.16"),))
-"""Addresses that are public by their number and belong to the machine's own provider (Azure's host agent)."""
+"""Addresses that are public by their range and belong to the machine's own provider (Azure's host agent)."""
 PORTS_REFUSED: Final = frozenset((22, 23, 25, 110, 111, 143, 465, 587, 993, 995, 2049, 3306, 5432, 6379, 11211, 27017))
-"""Of services that are no web servers and take what a request says for commands: mail, shells, databases."""
+"""Ports of services that could take a request's lines for commands: mail, shells, databases."""
 
 
 def check_port(url: str) -> None:
-    """Raises `AddressRefused` for a port where no web server is."""
+    """Raises `AddressRefused` for a port of `PORTS_REFUSED`."""
     port = urlsplit(url).port
     if port in PORTS_REFUSED:
         raise AddressRefused(f"port {port} is no web server's")
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that a translator (NAT64, RFC 6052) or an old tunnel would send this on to."""
+    """The IPv4 address that a translator (NAT64, RFC 6052) or an old tunnel would forward to."""
     if int(ip) > 1 and any(ip in network for network in EMBEDDING):
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     return None
 
 
 def _is_no_host(ip: ipaddress.IPv6Address) -> bool:
-    """Somebody's own network, or nobody's, whatever Python says: local-use translation (RFC 8215), the old site-local
-    range, documentation (RFC 9637), segment routing (RFC 9602), dummy prefix (RFC 9780).
+    """Ranges without public hosts that `is_global` does not exclude: local-use translation (RFC 8215), the old
+    site-local range, documentation (RFC 9637), segment routing (RFC 9602), dummy prefix (RFC 9780).
     """
     return any(ip in network for network in NO_HOSTS)
 

@@ -1,4 +1,4 @@
-"""The words of a timeline for what the tables' small integers mean: phrases, by the integers as rows have them."""
+"""Labels of the enumerations that are stored as small integers: phrases, by these integers."""
 
 from collections.abc import Callable, Mapping
 from typing import Final

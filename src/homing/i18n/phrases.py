@@ -1,5 +1,5 @@
-"""Sentences that are put together in one place and said in another: English texts with values, so that a catalogue can
-say them in its language, and the times in them are in a viewer's zone.
+"""Phrases: English texts with named values, made where something is known and rendered where it is shown, in the
+viewer's language and time zone.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -7,35 +7,38 @@ from datetime import datetime
 
 
 class Phrase:
-    """`text` with {names} of `values`: numbers and texts as they are, times, and phrases. `is_inside`: for who runs
-    Homing, not for customers.
+    """`text` with {names} for `values`: numbers, strings, times and other phrases. The text is the key of the
+    catalogues. `is_internal`: for operators, not for customers.
     """
 
-    __slots__ = ("is_inside", "text", "values")
+    __slots__ = ("is_internal", "text", "values")
 
-    def __init__(self, text: str, /, *, is_inside: bool = False, **values: object) -> None:
+    def __init__(self, text: str, /, *, is_internal: bool = False, **values: object) -> None:
         self.text = text
         self.values: Mapping[str, object] = values
-        self.is_inside = is_inside
+        self.is_internal = is_internal
 
     def of(self, **values: object) -> "Phrase":
         """The same text with other values."""
-        return Phrase(self.text, is_inside=self.is_inside, **values)
+        return Phrase(self.text, is_internal=self.is_internal, **values)
 
 
-def tell(phrases: Iterable[Phrase], say: Callable[[str], str], clock: Callable[[datetime], str]) -> str:
-    """The phrases one after the other: `say` gives a text's translation, `clock` a time's words."""
+def render_phrases(
+    phrases: Iterable[Phrase], translate: Callable[[str], str], format_time: Callable[[datetime], str]
+) -> str:
+    """Joins phrases. `translate`: returns the translation of a text; `format_time`: formats a time."""
 
-    def shown(value: object) -> object:
+    def rendered(value: object) -> object:
         if isinstance(value, Phrase):
-            return tell([value], say, clock)
-        return clock(value) if isinstance(value, datetime) else value
+            return render_phrases([value], translate, format_time)
+        return format_time(value) if isinstance(value, datetime) else value
 
     return "".join(
-        say(phrase.text).format(**{name: shown(value) for name, value in phrase.values.items()}) for phrase in phrases
+        translate(phrase.text).format(**{name: rendered(value) for name, value in phrase.values.items()})
+        for phrase in phrases
     )
 
 
 def english(phrases: Iterable[Phrase]) -> str:
-    """As they are written; times in UTC."""
-    return tell(phrases, str, lambda at: f"{at:%Y-%m-%d %H:%M:%S}")
+    """Joins phrases in English, with times in UTC."""
+    return render_phrases(phrases, str, lambda at: f"{at:%Y-%m-%d %H:%M:%S}")

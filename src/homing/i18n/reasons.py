@@ -1,5 +1,5 @@
-"""What reasons say (homing/reasons.py), in English; the catalogues have the other languages. A wording's {names} are
-those of its reason's values.
+"""The English wordings of reasons (homing/reasons.py); the catalogues have the other languages. The {names} of a
+wording are the names of its reason's values.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.ROUTE_LEAST_COST: Phrase("least cost of {carriers} carriers: from {cost_micro} a segment"),
     ReasonCode.ROUTE_LEAST_COST_UNKNOWN: Phrase("least cost of {carriers} carriers: no cost is known"),
     ReasonCode.ROUTE_CARRIERS_DOWN: Phrase("carriers down: {down} of {carriers}"),
-    ReasonCode.ROUTE_CARRIERS_TOO_DEAR: Phrase("carriers above the price ceiling: {carriers}"),
+    ReasonCode.ROUTE_CARRIERS_TOO_EXPENSIVE: Phrase("carriers above the price ceiling: {carriers}"),
     ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH: Phrase("carriers without flash SMS: {carriers}"),
     ReasonCode.ROUTE_ABOVE_CEILING: Phrase("costs {cost_micro} a segment, above the ceiling of {ceiling_micro}"),
     ReasonCode.ROUTE_ONLY_CARRIER: Phrase("the only carrier that can be used"),
@@ -56,7 +56,7 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.SHARES_FROM_RECEIPTS: Phrase("measured by receipts, since no conversions are reported"),
     ReasonCode.SHARES_FROM_PRIOR: Phrase("not measured yet"),
     ReasonCode.SENDER_NOT_REGISTERED: Phrase("not registered to the account"),
-    # those of attempts and messages reach customers in reports, as they stand here
+    # Customers get the wordings of attempts and messages in reports, in English as they are here.
     ReasonCode.ATTEMPT_CLAIM_LAPSED: Phrase("its claim ended before its answer was recorded"),
     ReasonCode.ATTEMPT_PROCESS_DIED: Phrase("the process that was submitting it died"),
     ReasonCode.ATTEMPT_NO_ANSWER: Phrase("no answer"),
@@ -82,7 +82,7 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
         " networks vary more"
     ),
 }
-NEEDED: Final = {
+VALUE_NAMES: Final = {
     code: {name for _literal, name, _spec, _conversion in Formatter().parse(phrase.text) if name}
     for code, phrase in WORDINGS.items()
 }
@@ -99,7 +99,7 @@ TITLES: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.GUARD_RANGE_DENSE: Phrase("Unusually dense range"),
     ReasonCode.GUARD_NETWORK_UNCONVERTED: Phrase("Network without conversions"),
 }
-"""Of the codes by which decisions are counted and filtered."""
+"""Titles of the codes by which decisions are counted and filtered."""
 NAMES: Final[Mapping[str, Phrase]] = {
     "deny": Phrase("Deny list"),
     "budget": Phrase("Budget"),
@@ -108,19 +108,19 @@ NAMES: Final[Mapping[str, Phrase]] = {
     "network": Phrase("Whole network"),
     "flood": Phrase("Flood"),
 }
-"""Of the guard's rules."""
+"""Names of the guard's rules."""
 
 
 def reason_phrase(reason: Reason) -> Phrase:
-    """A reason's wording with its values, to be said in any language."""
-    if reason.values.keys() != NEEDED[reason.code]:  # of another release
+    """A reason's wording with its values."""
+    if reason.values.keys() != VALUE_NAMES[reason.code]:  # stored by another release
         return WORDINGS[ReasonCode.LEGACY_TEXT].of(text=encode_reason(reason))
-    return WORDINGS[reason.code].of(**{name: _shown(name, value) for name, value in reason.values.items()})
+    return WORDINGS[reason.code].of(**{name: _displayed(name, value) for name, value in reason.values.items()})
 
 
 def reason_title(code: str) -> Phrase:
-    """What is said of all reasons of a code."""
-    return next((title for known, title in TITLES.items() if known == code), TITLES[ReasonCode.LEGACY_TEXT])
+    """The title of a code, for all reasons with it."""
+    return next((title for title_code, title in TITLES.items() if title_code == code), TITLES[ReasonCode.LEGACY_TEXT])
 
 
 def reason_text(reason: Reason) -> str:
@@ -129,7 +129,9 @@ def reason_text(reason: Reason) -> str:
 
 
 def failure_text(error_text: str | None, reason: str | None) -> str:
-    """What a report says of a failure: the carrier's words, or the reason (as JSON) in English; '' where neither is."""
+    """The error text of a report: the carrier's text, or the reason (`reason`: as JSON) in English; '' if there is
+    neither.
+    """
     return error_text or ("" if reason is None else reason_text(decode_reason(reason)))
 
 
@@ -138,7 +140,7 @@ def reason_document(reason: Reason) -> Mapping[str, object]:
     return {"code": reason.code, "values": reason.values, "text": reason_text(reason)}
 
 
-def _shown(name: str, value: int | float | str | Reason) -> object:
+def _displayed(name: str, value: int | float | str | Reason) -> object:
     if isinstance(value, Reason):
         return reason_phrase(value)
     if isinstance(value, str):

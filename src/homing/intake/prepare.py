@@ -1,4 +1,4 @@
-"""A submission against the tariff: segments, words, templates, price and route. Pure; nothing is stored here."""
+"""Checks, prices and routes a submission by the catalogue. Pure: nothing is stored here."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -21,13 +21,13 @@ GuardCheck = Callable[[GuardRequest], GuardDecision]
 """Decides whether a message passes: `GuardService.check` in the processes, an enforcer alone in the lab."""
 
 
-class Prepared(msgspec.Struct, frozen=True):
-    """A submission that only money can still refuse."""
+class PreparedSubmission(msgspec.Struct, frozen=True):
+    """A submission that is checked, priced and routed; only a lack of money can still refuse it."""
 
     account_id: int
     total_micro: int
     messages: list[NewMessage]
-    fates: list[SubmitResult]
+    results: list[SubmitResult]
 
 
 def prepare(
@@ -36,25 +36,25 @@ def prepare(
     numbering: Numbering,
     next_id: Callable[[], int],
     check: GuardCheck | None = None,
-) -> Prepared:
-    """Decides everything about a submission but the money.
+) -> PreparedSubmission:
+    """Checks the texts, and finds price, guard decision (`check`) and route of each recipient.
 
-    A recipient without price or route, or whom the guard (`check`) blocks, is refused alone as long as another can be
-    served. Raises a `Refusal` when the whole submission is refused: its text, or no recipient that can be served.
+    A recipient without a price or route, or that the guard blocks, is refused alone if another one is accepted. Raises
+    a `Refusal` when a text is refused, or every recipient.
     """
     account = submission.account
     messages: list[NewMessage] = []
-    fates: list[SubmitResult] = []
+    results: list[SubmitResult] = []
     total_micro = 0
     submission_id = 0
     for group in submission.groups:
         segmentation = screen(submission, group, catalogue)
-        noted = group.notes or {}
+        group_notes = group.notes or {}
         if group.options is not NO_OPTIONS:
-            noted = {**noted, **group.options.as_notes()}
-        notes = _encode(noted) if noted else None
+            group_notes = {**group_notes, **group.options.as_notes()}
+        notes = _encode(group_notes) if group_notes else None
         for recipient in group.recipients:
-            place = numbering.locate(recipient.number)
+            destination = numbering.locate(recipient.number)
             price = catalogue.price(account.account_id, recipient.number)
             charge_micro = 0 if price is None else price.micro * segmentation.parts
             message_id = next_id()
@@ -66,12 +66,12 @@ def prepare(
                         app_id=submission.app_id,
                         message_id=message_id,
                         number=recipient.number,
-                        destination=place,
+                        destination=destination,
                         charge_micro=charge_micro,
                     )
                 )
                 if decision.action is GuardAction.BLOCK:
-                    fates.append(RefusedRecipient(recipient, errors.DestinationBlocked()))
+                    results.append(RefusedRecipient(recipient, errors.DestinationBlocked()))
                     continue
             request = RouteRequest(
                 account.account_id,
@@ -79,28 +79,30 @@ def prepare(
                 group.sender,
                 submission.traffic,
                 recipient.number,
-                place.country,
-                place.mcc + place.mnc,
+                destination.country,
+                destination.mcc + destination.mnc,
             )
             ranked = None if price is None else catalogue.rank(request, price.micro)
             route = None if ranked is None else choose(ranked, message_id)
             if price is None or ranked is None or route is None:
-                fates.append(RefusedRecipient(recipient, errors.NoRoute()))
+                results.append(RefusedRecipient(recipient, errors.NoRoute()))
                 continue
             route_notes = ranked.notes
             if group.options.flash and not catalogue.carries_flash(route.carrier_id):
                 candidates = list(order(ranked, message_id))
-                able = [one for one in candidates if catalogue.carries_flash(one.carrier_id)]
-                if not able:
-                    fates.append(RefusedRecipient(recipient, errors.FlashNotCarried()))
+                with_flash = [candidate for candidate in candidates if catalogue.carries_flash(candidate.carrier_id)]
+                if not with_flash:
+                    results.append(RefusedRecipient(recipient, errors.FlashNotCarried()))
                     continue
-                route = able[0]
-                without = Reason.of(ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH, carriers=len(candidates) - len(able))
-                route_notes = (*route_notes, without)
+                route = with_flash[0]
+                without_flash = Reason.of(
+                    ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH, carriers=len(candidates) - len(with_flash)
+                )
+                route_notes = (*route_notes, without_flash)
             submission_id = submission_id or message_id
-            told = notes
+            message_notes = notes
             if route_notes or decision is not PASS:
-                told = _encode({**noted, **_notes_of(route_notes, decision)})
+                message_notes = _encode({**group_notes, **_notes_of(route_notes, decision)})
             messages.append(
                 NewMessage(
                     account_id=account.account_id,
@@ -111,9 +113,9 @@ def prepare(
                     request_id=submission.request_id,
                     raw_number=None if recipient.raw == recipient.number else recipient.raw,
                     number=recipient.number,
-                    country=place.country,
-                    mcc=place.mcc,
-                    mnc=place.mnc,
+                    country=destination.country,
+                    mcc=destination.mcc,
+                    mnc=destination.mnc,
                     sender=group.sender,
                     text=group.text,
                     encoding=int(segmentation.encoding),
@@ -124,21 +126,21 @@ def prepare(
                     price_micro=price.micro,
                     route_id=route.route_id,
                     carrier_id=route.carrier_id,
-                    notes=told,
+                    notes=message_notes,
                     validity_s=submission.validity_s,
                     registered=submission.registered,
                 )
             )
             total_micro += charge_micro
-            fates.append(AcceptedMessage(message_id, recipient))
+            results.append(AcceptedMessage(message_id, recipient))
     if not messages:
-        reasons = {type(fate.reason) for fate in fates if isinstance(fate, RefusedRecipient)}
+        reasons = {type(result.reason) for result in results if isinstance(result, RefusedRecipient)}
         raise reasons.pop() if len(reasons) == 1 else errors.NoRoute
-    return Prepared(account.account_id, total_micro, messages, fates)
+    return PreparedSubmission(account.account_id, total_micro, messages, results)
 
 
 def _notes_of(route: Sequence[Reason], decision: GuardDecision) -> dict[str, object]:
-    """For the message's timeline: reasons of its route, and what the guard would have blocked it for."""
+    """Notes for the message's timeline: the reasons of its route, and why the guard would have blocked it."""
     notes: dict[str, object] = {"route": route} if route else {}
     if decision.reason is not None:
         notes["guard"] = Reason.of(
@@ -152,7 +154,10 @@ def _encode(notes: Mapping[str, object]) -> str:
 
 
 def screen(submission: Submission, group: MessageGroup, catalogue: Catalogue) -> Segmentation:
-    """Holds a group's text against templates and words, and counts its segments."""
+    """Checks a group's text against templates, sensitive words and length. Returns its encoding and segments.
+
+    Raises `TemplateMissing`, `TemplateMismatch`, `SensitiveWords` or `ContentTooLong`.
+    """
     account = submission.account
     if account.templates_required:
         if not account.templates:

@@ -1,4 +1,4 @@
-"""What a dialect hands to the intake, and what it gets back."""
+"""The input of the intake, which dialects build, and its results."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,8 +13,8 @@ from homing.text.segments import TextEncoding
 class MessageGroup(msgspec.Struct, frozen=True):
     """One text from one sender to one or more recipients. `encoding` None: the text decides.
 
-    `notes` is what the dialect decided that the message's timeline should tell (a replaced sender). The `options` are
-    stored among them, which costs no column.
+    `notes`: what the dialect decided, for the message's timeline, such as a replaced sender ID. The `options` are
+    stored among them, and need no columns.
     """
 
     text: str
@@ -26,9 +26,10 @@ class MessageGroup(msgspec.Struct, frozen=True):
 
 
 class Submission(msgspec.Struct, frozen=True):
-    """What is accepted or refused together: its money is taken at once, all or nothing.
+    """What one call submits. It is charged at once and as a whole, or refused.
 
-    `registered` is SMPP's registered_delivery; None where the dialect has another way to ask for reports.
+    `registered`: SMPP's registered_delivery (SMPP 3.4, 5.2.17); None in dialects that have another way to request
+    reports.
     """
 
     account: Profile
@@ -43,14 +44,14 @@ class Submission(msgspec.Struct, frozen=True):
 
 
 class AcceptedMessage(msgspec.Struct, frozen=True):
-    """A message that is stored, paid for and queued."""
+    """A message that is stored, charged and queued."""
 
     message_id: int
     recipient: Recipient
 
 
 class RefusedRecipient(msgspec.Struct, frozen=True):
-    """A recipient of an accepted submission who gets no message, and why."""
+    """A recipient of an accepted submission that gets no message, and the reason."""
 
     recipient: Recipient
     reason: errors.Refusal

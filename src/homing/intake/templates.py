@@ -1,4 +1,4 @@
-"""Templates: stored texts with the variables {V1}..{V5}. Filling one in, and finding the one a text was made from."""
+"""Templates: stored texts with the variables {V1} to {V5}. Fills them in, and finds the template of a text."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ VARIABLE: Final = re.compile(r"\{V([1-5])\}")
 
 
 def fill(template: Template, variables: Mapping[int, str]) -> str:
-    """The text with its variables put in. Raises `BadParameter` when one that the template uses is missing."""
+    """The text with its variables replaced. Raises `BadParameter` when one that the template uses is missing."""
 
     def value(match: re.Match[str]) -> str:
         number = int(match[1])
@@ -23,17 +23,17 @@ def fill(template: Template, variables: Mapping[int, str]) -> str:
 
 
 def matches(template: Template, text: str) -> bool:
-    """Whether a text can have been made from a template, each variable standing for 1 to 256 characters.
+    """Whether a text can be the template with each variable replaced by 1 to 256 characters.
 
-    Works along the fixed pieces from left to right, so that its time is bounded by the text's length times the
-    number of variables, which a regular expression with several wildcards does not promise.
+    Matches the fixed pieces from left to right, in time proportional to the text's length times the number of
+    variables; a regular expression with several wildcards has no such bound.
     """
     pieces = VARIABLE.split(template.body)[::2]
     if len(pieces) == 1:
         return text == template.body
     if not text.startswith(pieces[0]) or not text.endswith(pieces[-1]):
         return False
-    at = [len(pieces[0])]  # every place where the next variable may start, in order
+    at = [len(pieces[0])]  # every index at which the next variable may start, in order
     end = len(text) - len(pieces[-1])
     for piece in pieces[1:-1]:
         at = _after(text, piece, at, end)
@@ -45,16 +45,18 @@ def match_any(templates: Iterable[Template], text: str) -> Template | None:
 
 
 def _after(text: str, piece: str, starts: Sequence[int], end: int) -> list[int]:
-    """Places after `piece` that lie a variable's length beyond one of the starts: the nearest start before decides."""
+    """The end indices of `piece` that leave a variable of allowed length after one of `starts`, the nearest
+    one before.
+    """
     if not starts:
         return []
-    found = []
+    ends = []
     nearest = 0
-    place = text.find(piece, starts[0] + 1, end)
-    while 0 <= place <= starts[-1] + limits.TEMPLATE_VARIABLE_CHARS_MAX:
-        while nearest + 1 < len(starts) and starts[nearest + 1] < place:
+    start_of_piece = text.find(piece, starts[0] + 1, end)
+    while 0 <= start_of_piece <= starts[-1] + limits.TEMPLATE_VARIABLE_CHARS_MAX:
+        while nearest + 1 < len(starts) and starts[nearest + 1] < start_of_piece:
             nearest += 1
-        if place - starts[nearest] <= limits.TEMPLATE_VARIABLE_CHARS_MAX:
-            found.append(place + len(piece))
-        place = text.find(piece, place + 1, end)
-    return found
+        if start_of_piece - starts[nearest] <= limits.TEMPLATE_VARIABLE_CHARS_MAX:
+            ends.append(start_of_piece + len(piece))
+        start_of_piece = text.find(piece, start_of_piece + 1, end)
+    return ends

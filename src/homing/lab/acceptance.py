@@ -84,7 +84,7 @@ class IntakePath:
             messages = iter(prepared.messages)
             chosen += [
                 next(messages).carrier_id - 1 if type(result) is AcceptedMessage else REFUSED
-                for result in prepared.fates
+                for result in prepared.results
             ]
         return np.array(chosen, np.int64)
 

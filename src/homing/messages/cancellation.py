@@ -1,4 +1,4 @@
-"""Taking a message back that has not left: the customer's cancel."""
+"""Cancels a message that has not been submitted to a carrier, on the customer's request."""
 
 from datetime import datetime
 from typing import Final
@@ -17,8 +17,8 @@ CANCELLED: Final = Reason.of(ReasonCode.MESSAGE_CANCELLED)
 async def cancel_message(
     database: Database, account_id: int, message_id: int, now: datetime, dialects: Dialects
 ) -> bool:
-    """Ends a message that is queued, under no claim, and that no carrier can have: it has failed, and its money is
-    given back in the same transaction. False when it is too late for that.
+    """Cancels a message that is queued, not claimed, and certainly at no carrier: it fails and is refunded, in one
+    transaction. Returns False when it is too late.
     """
     async with database.transaction() as transaction:
         lane = await statements.messages.queue_cancel(transaction, account_id=account_id, message_id=message_id)

@@ -1,4 +1,4 @@
-"""Where transactions put the pushes that they owe to customers."""
+"""The outbox: pushes to customers are stored in the transaction of the change that they report."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from homing import limits
 from homing.dialects.base import Dialects, NewPush
-from homing.messages import smpp_form
+from homing.messages import smpp_bodies
 from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.statements.pushes import ClaimedPush, OutboxPush
@@ -16,23 +16,28 @@ LEASE: Final = timedelta(seconds=limits.PUSH_LEASE_S)
 
 
 class LocalDelivery(Protocol):
-    """Who posts pushes in this process: takes fresh ones at once, so that nobody has to look for them."""
+    """The pusher of this process, which can post new pushes at once, without polling the outbox."""
 
     def has_room(self, account_id: int, taken: Counter[int]) -> bool:
-        """Whether it takes another one of an account's now, beside those that it was promised: how many of whose."""
+        """Whether it has room for another push of an account, beside those reserved: `taken`, their number
+        by account.
+        """
         ...
 
     def leased_until(self) -> datetime:
-        """Until when what it takes now is its own, by the clock that it claims by."""
+        """The end of the lease of a push that it takes now, by its own clock."""
         ...
 
-    def serve(self, claimed: Sequence[ClaimedPush]) -> None: ...
+    def serve(self, claimed: Sequence[ClaimedPush]) -> None:
+        """Posts pushes that are stored as claimed."""
+        ...
 
 
 class Outbox:
-    """Where one transaction puts the pushes that it owes. With somebody in the process who posts them, and has room,
-    those that are their message's only one are written as claimed, and handed over once the transaction is committed.
-    A message's further pushes wait for their turn: nothing may overtake what was owed before it.
+    """The pushes of one transaction.
+
+    With a pusher in this process that has room, a message's only push is stored as claimed, and handed to it after the
+    commit. A message with several pushes has them stored as due, since they must be posted in their order.
     """
 
     def __init__(self, dialects: Dialects, local_delivery: LocalDelivery | None = None) -> None:
@@ -41,10 +46,10 @@ class Outbox:
         self._claimed: list[ClaimedPush] = []
 
     async def add(self, transaction: DatabaseConnection, pushes: Sequence[NewPush]) -> None:
-        alone = self._within_room([push for push in pushes if push.is_only])
-        if self._local_delivery and alone:
+        immediate = self._within_room([push for push in pushes if push.is_only])
+        if self._local_delivery and immediate:
             rows = await statements.pushes.pushes_add_claimed(
-                transaction, pushes=_rows(alone), due_at=self._local_delivery.leased_until()
+                transaction, pushes=_rows(immediate), due_at=self._local_delivery.leased_until()
             )
             ids = {row.message_id: row.push_id for row in rows}
             self._claimed += [
@@ -59,34 +64,35 @@ class Outbox:
                     attempts=1,
                     attempts_replayed=0,
                 )
-                for push in alone
+                for push in immediate
             ]
-        if len(alone) < len(pushes):
-            taken = set(map(id, alone))
+        if len(immediate) < len(pushes):
+            taken = set(map(id, immediate))
             await add_pushes(transaction, [push for push in pushes if id(push) not in taken])
 
     def _within_room(self, pushes: Sequence[NewPush]) -> Sequence[NewPush]:
         if self._local_delivery is None:
             return ()
-        taken, within = Counter(push.account_id for push in self._claimed), []
+        taken, immediate = Counter(push.account_id for push in self._claimed), []
         for push in pushes:
             if self._local_delivery.has_room(push.account_id, taken):
                 taken[push.account_id] += 1
-                within.append(push)
-        return within
+                immediate.append(push)
+        return immediate
 
     def committed(self) -> None:
-        """To be called when the transaction is durable, and not otherwise."""
+        """Hands the claimed pushes to the pusher. To be called when the transaction is durable, and only then."""
         if self._local_delivery and self._claimed:
             self._local_delivery.serve(self._claimed)
 
 
 def lane_of(push: NewPush) -> int:
-    return push.account_id % limits.PUSH_LANES if push.url else smpp_form.LANE
+    """The outbox lane: of an HTTP push by its account; one lane for all SMPP sessions."""
+    return push.account_id % limits.PUSH_LANES if push.url else smpp_bodies.LANE
 
 
 async def add_pushes(transaction: DatabaseConnection, pushes: Sequence[NewPush]) -> None:
-    """Puts them into the outbox, due at once."""
+    """Stores pushes in the outbox, due at once."""
     await statements.pushes.pushes_add(transaction, pushes=_rows(pushes))
 
 

@@ -1,4 +1,4 @@
-"""Why a message took its route: what the choice noted, and for an adaptive route what its shares rested on."""
+"""Why a message took its route: the reasons stored with it and, for an adaptive route, the data behind its shares."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,13 +18,14 @@ SOURCES: Final[Mapping[str, Phrase]] = {
     "receipts": Phrase("receipts"),
     "prior": Phrase("prior"),
 }
-Choice = tuple[Phrase, Phrase]  # what, and the rest
+ChoiceEntry = tuple[Phrase, Phrase]
+"""The name and the text of a timeline entry."""
 
 
 def route_reasons(notes: Mapping[str, Any]) -> Sequence[Reason]:
-    """What a message's notes hold of its route (routing/selection.py)."""
-    noted = notes.get("route", [])
-    return [plain_reason(one) for one in (noted if isinstance(noted, list) else [noted])]
+    """The reasons of its route in a message's notes (routing/selection.py)."""
+    stored = notes.get("route", [])
+    return [plain_reason(reason) for reason in (stored if isinstance(stored, list) else [stored])]
 
 
 def route_phrases(reasons: Sequence[Reason]) -> Iterator[Phrase]:
@@ -33,64 +34,64 @@ def route_phrases(reasons: Sequence[Reason]) -> Iterator[Phrase]:
         yield reason_phrase(reason)
 
 
-async def read_choice(connection: DatabaseConnection, message: TimelineMessage) -> Sequence[Choice]:
-    """What an adaptive route's choice rested on: its candidates, and the draw. Empty for other routes."""
+async def read_choice(connection: DatabaseConnection, message: TimelineMessage) -> Sequence[ChoiceEntry]:
+    """The candidates of an adaptive route with the data behind their shares, and the draw. Empty for other routes."""
     reasons = route_reasons(json.loads(message.notes or "{}"))
     values = next((reason.values for reason in reasons if reason.code is ReasonCode.ROUTE_SHARES), {})
     name, version, total = Phrase("choice"), values.get("version"), values.get("total")
     if not isinstance(version, int) or not isinstance(total, int):
         return []
-    made = await statements.learning.learn_choice(connection, account_id=message.account_id, version=version)
-    if made is None:
+    choice = await statements.learning.learn_choice(connection, account_id=message.account_id, version=version)
+    if choice is None:
         return [(name, Phrase("the data behind shares version {version} is no longer stored", version=version))]
     names = {row.carrier_id: row.name for row in await statements.timeline.timeline_carriers(connection)}
-    rests_on = json.loads(made.rests_on)
-    candidates = sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"]))
-    why = reason_phrase(decode_reason(made.reason))
-    moments = [(name, Phrase("shares {version} of {at}: {reason}", version=version, at=made.made_at, reason=why))]
-    moments += [(Phrase("candidate"), _candidate(one, names)) for one in candidates]
-    moments.append((Phrase("draw"), _draw(message, candidates, total, names)))
-    return moments
+    basis = json.loads(choice.rests_on)
+    candidates = sorted(basis["candidates"], key=lambda candidate: (-candidate["share"], candidate["carrier_id"]))
+    reason = reason_phrase(decode_reason(choice.reason))
+    entries = [(name, Phrase("shares {version} of {at}: {reason}", version=version, at=choice.made_at, reason=reason))]
+    entries += [(Phrase("candidate"), _candidate(candidate, names)) for candidate in candidates]
+    entries.append((Phrase("draw"), _draw(message, candidates, total, names)))
+    return entries
 
 
-def _candidate(one: Mapping[str, Any], names: Mapping[int, str]) -> Phrase:
-    cost_micro = one["cost_micro"]
+def _candidate(candidate: Mapping[str, Any], names: Mapping[int, str]) -> Phrase:
+    cost_micro = candidate["cost_micro"]
     cost = Phrase("cost unknown") if cost_micro is None else Phrase("{cost} per segment", cost=trimmed(cost_micro))
-    delivered = Phrase(", {delivered} delivered", delivered=f"{one['delivered'] or 0:.1%}")
+    delivered = Phrase(", {delivered} delivered", delivered=f"{candidate['delivered'] or 0:.1%}")
     return Phrase(
         "{carrier}: share {share} %, {converted} of {messages} messages converted, rate {mean} ({low} to {high}, by"
         " {source}){delivered}, {cost}{down}",
-        carrier=names.get(one["carrier_id"], one["carrier_id"]),
-        share=f"{one['share'] / 100:.1f}",
-        converted=f"{one['conversions']:.0f}",
-        messages=f"{one['messages']:.0f}",
-        mean=f"{one['mean']:.1%}",
-        low=f"{one['low']:.1%}",
-        high=f"{one['high']:.1%}",
-        source=SOURCES.get(one["source"], one["source"]),
-        delivered="" if one["delivered"] is None else delivered,
+        carrier=names.get(candidate["carrier_id"], candidate["carrier_id"]),
+        share=f"{candidate['share'] / 100:.1f}",
+        converted=f"{candidate['conversions']:.0f}",
+        messages=f"{candidate['messages']:.0f}",
+        mean=f"{candidate['mean']:.1%}",
+        low=f"{candidate['low']:.1%}",
+        high=f"{candidate['high']:.1%}",
+        source=SOURCES.get(candidate["source"], candidate["source"]),
+        delivered="" if candidate["delivered"] is None else delivered,
         cost=cost,
-        down=Phrase(", down") if one["is_down"] else "",
+        down=Phrase(", down") if candidate["is_down"] else "",
     )
 
 
 def _draw(
     message: TimelineMessage, candidates: Sequence[Mapping[str, Any]], total: int, names: Mapping[int, str]
 ) -> Phrase:
-    """The same draw as in routing/selection.py: through the candidates in the order of their routes."""
+    """Repeats the draw of routing/selection.py, which goes through the candidates in the order of their routes."""
     ticket = mix64(message.message_id) % total
-    if total != sum(max(1, one["share"]) for one in candidates):
+    if total != sum(max(1, candidate["share"]) for candidate in candidates):
         return Phrase("{ticket} of {total}, among the candidates available at that time", ticket=ticket, total=total)
-    below = 0
-    for one in sorted(candidates, key=lambda one: one["route_id"]):
-        first, below = below, below + max(1, one["share"])
-        if ticket < below:
+    next_ticket = 0
+    for candidate in sorted(candidates, key=lambda candidate: candidate["route_id"]):
+        first, next_ticket = next_ticket, next_ticket + max(1, candidate["share"])
+        if ticket < next_ticket:
             return Phrase(
                 "{ticket} of {total}: {carrier} has {first} to {last}",
                 ticket=ticket,
                 total=total,
-                carrier=names.get(one["carrier_id"], one["carrier_id"]),
+                carrier=names.get(candidate["carrier_id"], candidate["carrier_id"]),
                 first=first,
-                last=below - 1,
+                last=next_ticket - 1,
             )
     return Phrase("{ticket} of {total}", ticket=ticket, total=total)

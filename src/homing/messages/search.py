@@ -1,8 +1,8 @@
-"""Looking for messages, with bounded work whatever is asked.
+"""Searches messages, with bounded work for any filter.
 
-A search goes back in time window by window, over no more than `limits.SEARCH_LOOKED_MAX` messages. What finds few (a
-number, a reference, a carrier's id) is found by its index and so reaches as far as there are messages; what finds many
-(a carrier, a state) is looked for among the latest. A search that stopped says where, and another can go on from there.
+A search goes back in time window by window, and reads at most `SEARCH_LOOKED_MAX` messages. A key (number, reference,
+carrier's message ID) is found by its index, however old the message; filters that match many messages (carrier, state)
+are applied to the latest ones. A search that stopped at the limit returns where, and another one can continue there.
 """
 
 import enum
@@ -28,7 +28,7 @@ WIDER: Final = 4
 
 
 class MessageKey(enum.StrEnum):
-    """What finds a handful of messages."""
+    """Keys with an index, which match few messages."""
 
     NUMBER = "number"
     REFERENCE = "reference"
@@ -36,7 +36,7 @@ class MessageKey(enum.StrEnum):
 
 
 class MessageFilter(msgspec.Struct, frozen=True):
-    """None, and an empty `states`: any. Ids from `first_id` up to, and without, `beyond_id`."""
+    """None, and an empty `states`: any. Message IDs from `first_id` up to, but not including, `beyond_id`."""
 
     account_id: int | None = None
     carrier_id: int | None = None
@@ -48,13 +48,13 @@ class MessageFilter(msgspec.Struct, frozen=True):
 
     @property
     def is_any(self) -> bool:
-        """Whether every message of the account and the time fits."""
+        """Whether every message of the account and time matches."""
         return self.carrier_id is None and not self.states
 
 
 class FoundMessages(msgspec.Struct, frozen=True):
-    """Rows of `messages_listed`, the latest first. `stopped_id`: below it nothing was looked at, as that was enough
-    work; None: the search came to its end, or found as many as were asked for. `looked` is how many it looked at.
+    """The messages, the latest first. `stopped_id`: messages below it were not read, since the limit was reached; None:
+    the search is complete, or `rows_max` were found. `looked`: how many messages were read.
     """
 
     rows: Sequence[ListedMessage]
@@ -63,47 +63,53 @@ class FoundMessages(msgspec.Struct, frozen=True):
 
 
 async def search(
-    database: Database, wanted: MessageFilter, rows_max: int, now: datetime, looked_max: int = limits.SEARCH_LOOKED_MAX
+    database: Database,
+    message_filter: MessageFilter,
+    rows_max: int,
+    now: datetime,
+    looked_max: int = limits.SEARCH_LOOKED_MAX,
 ) -> FoundMessages:
-    """The latest `rows_max` that fit."""
+    """The latest `rows_max` messages that match. Reads at most `looked_max` messages."""
     newest_ms = int(now.timestamp() * 1000) + DAY_MS  # ids can be ahead of this clock
-    beyond = min(wanted.beyond_id, ids.first_id_at(newest_ms))
-    width = NARROW if wanted.key is None else DAY
-    found: list[MessageRef] = []
+    beyond_id = min(message_filter.beyond_id, ids.first_id_at(newest_ms))
+    width = NARROW if message_filter.key is None else DAY
+    refs: list[MessageRef] = []
     looked = 0
-    while beyond > wanted.first_id and len(found) < rows_max and looked < looked_max:
-        lacking, left = rows_max - len(found), looked_max - looked
-        step = left if wanted.key else min(left, lacking if wanted.is_any else SEARCH_STEP)
-        first = max(wanted.first_id, beyond - width)
-        rows = await _look(database, wanted, first_id=first, beyond_id=beyond, looked_max=step, rows_max=lacking)
-        is_full = rows[0].looked >= step
-        if is_full and wanted.key and width > MILLISECOND:
-            width = max(MILLISECOND, width // WIDER)  # not the latest of them: they were taken as they came
+    while beyond_id > message_filter.first_id and len(refs) < rows_max and looked < looked_max:
+        missing, left = rows_max - len(refs), looked_max - looked
+        read_max = left if message_filter.key else min(left, missing if message_filter.is_any else SEARCH_STEP)
+        first_id = max(message_filter.first_id, beyond_id - width)
+        rows = await _look(
+            database, message_filter, first_id=first_id, beyond_id=beyond_id, looked_max=read_max, rows_max=missing
+        )
+        is_full = rows[0].looked >= read_max
+        if is_full and message_filter.key and width > MILLISECOND:
+            width = max(MILLISECOND, width // WIDER)  # rows come in no order: these may not be the latest
             continue
         looked += rows[0].looked
-        found += [
+        refs += [
             MessageRef(account_id=row.account_id, message_id=row.message_id)
             for row in rows
             if row.account_id is not None and row.message_id is not None
         ]
         lowest_id = rows[0].lowest_id
-        if is_full and wanted.key is None and lowest_id is not None:
-            width = beyond - lowest_id  # about as many again
-            beyond = lowest_id
+        if is_full and message_filter.key is None and lowest_id is not None:
+            width = beyond_id - lowest_id  # about as many again
+            beyond_id = lowest_id
         else:
             width = width if is_full else width * WIDER
-            beyond = first
-    has_stopped = beyond > wanted.first_id and len(found) < rows_max
-    return FoundMessages(await _listed(database, found), beyond if has_stopped else None, looked)
+            beyond_id = first_id
+    has_stopped = beyond_id > message_filter.first_id and len(refs) < rows_max
+    return FoundMessages(await _listed(database, refs), beyond_id if has_stopped else None, looked)
 
 
 async def _look(
-    database: Database, wanted: MessageFilter, *, first_id: int, beyond_id: int, looked_max: int, rows_max: int
+    database: Database, message_filter: MessageFilter, *, first_id: int, beyond_id: int, looked_max: int, rows_max: int
 ) -> Sequence[SearchHit]:
-    """What fits in a window of ids; at least one row, which says how many were looked at."""
-    states = list(wanted.states) or None
-    account_id, carrier_id, value = wanted.account_id, wanted.carrier_id, wanted.value
-    match wanted.key:
+    """The matching messages of a window of IDs; at least one row, which has the number of messages read."""
+    states = list(message_filter.states) or None
+    account_id, carrier_id, value = message_filter.account_id, message_filter.carrier_id, message_filter.value
+    match message_filter.key:
         case None:
             return await statements.search.search_latest(
                 database,
@@ -154,7 +160,9 @@ async def _look(
 
 
 async def find_id(database: Database, message_id: int, account_id: int | None) -> int | None:
-    """The id of the message that a customer may know by this id: its own, or that of a part in which it came."""
+    """The ID of the message with this ID, or with a part of this ID, as it was submitted over SMPP; None: there is
+    none.
+    """
     if message_id > ids.ID_MAX:
         return None
     row = await statements.timeline.timeline_message(database, message_id=message_id)
@@ -164,7 +172,7 @@ async def find_id(database: Database, message_id: int, account_id: int | None) -
     return row.message_id if account_id in (None, row.account_id) else None
 
 
-async def _listed(database: Database, found: Sequence[MessageRef]) -> Sequence[ListedMessage]:
-    if not found:
+async def _listed(database: Database, refs: Sequence[MessageRef]) -> Sequence[ListedMessage]:
+    if not refs:
         return []
-    return await statements.search.messages_listed(database, keys=found)
+    return await statements.search.messages_listed(database, keys=refs)

@@ -1,6 +1,4 @@
-"""A message's story, put together from its rows: what was decided, what happened, and when. The command line and the
-console tell it.
-"""
+"""A message's timeline, made from its rows: what was decided, what happened, and when. For command line and console."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,34 +41,34 @@ NOTES: Final[Mapping[str, Phrase]] = {
     "pe_id": Phrase(", PE id {value} (DLT)"),
     "template_id": Phrase(", template id {value} (DLT)"),
 }
-"""What was noted of a message's text on its way in, by the notes' names."""
+"""Notes about a message's text (`message.notes`), by their names."""
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):
-    """One step: when, a word or two, and the rest of the sentence in pieces. What is `inside` is not for customers: how
-    their messages travel, and what carriers ask.
+    """A step of a message: its time, name and text, the latter as phrases that are joined. `is_internal`: not shown to
+    customers, as it is about routes, carriers or their prices. `reasons`: those that the text is made from.
     """
 
     at: datetime
     name: Phrase
-    told: tuple[Phrase, ...]
-    is_inside: bool = False
-    reasons: tuple[Reason, ...] = ()  # of which it tells
+    phrases: tuple[Phrase, ...]
+    is_internal: bool = False
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def what(self) -> str:
-        """The word or two, in English."""
+        """The name, in English."""
         return english([self.name])
 
     @property
     def detail(self) -> str:
-        """The rest, in English."""
-        return english(self.told)
+        """The text, in English."""
+        return english(self.phrases)
 
-    def outside(self) -> "TimelineEntry | None":
-        """What a customer may know of it; None: nothing."""
-        told = tuple(phrase for phrase in self.told if not phrase.is_inside)
-        return None if self.is_inside or not told else msgspec.structs.replace(self, told=told)
+    def for_customer(self) -> "TimelineEntry | None":
+        """The entry without its internal phrases; None: customers do not see it."""
+        phrases = tuple(phrase for phrase in self.phrases if not phrase.is_internal)
+        return None if self.is_internal or not phrases else msgspec.structs.replace(self, phrases=phrases)
 
 
 RECEIPT: Final = Phrase("receipt")
@@ -84,8 +82,8 @@ async def find_message(connection: DatabaseConnection, message_id: int) -> Timel
 async def read_timeline(
     connection: DatabaseConnection, message: TimelineMessage, dialects: Dialects
 ) -> list[TimelineEntry]:
-    """The story of a row of `find_message`, in the order of time. What is still to come stands at the end, at the
-    time when it is due.
+    """The timeline of a message (`find_message`), in the order of time. Pending steps are at the end, with their due
+    time.
     """
     account_id, message_id = message.account_id, message.message_id
     postings = await read_message_postings(connection, account_id, message_id, message.submission_id)
@@ -93,34 +91,36 @@ async def read_timeline(
     receipts = await statements.timeline.timeline_receipts(connection, account_id=account_id, message_id=message_id)
     parts = await statements.timeline.timeline_parts(connection, account_id=account_id, message_id=message_id)
     pushes = await statements.timeline.timeline_pushes(connection, account_id=account_id, message_id=message_id)
-    posts = await statements.timeline.timeline_push_attempts(connection, account_id=account_id, message_id=message_id)
+    push_attempts = await statements.timeline.timeline_push_attempts(
+        connection, account_id=account_id, message_id=message_id
+    )
     conversion = await statements.timeline.timeline_conversion(connection, account_id=account_id, message_id=message_id)
     waiting = await statements.timeline.timeline_queue(
         connection, message_id=message.message_id, traffic=message.traffic
     )
     choice = await read_choice(connection, message)
-    ours = chain(
+    before_submit = chain(
         _accepted(message, dialects),
-        (TimelineEntry(message.submitted_at, name, (told,), is_inside=True) for name, told in choice),
+        (TimelineEntry(message.submitted_at, name, (phrases,), is_internal=True) for name, phrases in choice),
         _postings(message, postings),
         map(_attempt, attempts),
         _sent(message),
     )
-    since = chain(
+    after_submit = chain(
         map(_receipt, receipts),
         _parts(parts),
         _ended(message, parts),
         (_push(push, dialects) for push in pushes),
-        map(_post, posts),
+        map(_post, push_attempts),
         _converted(conversion, dialects),
         map(_waits, waiting),
         chain.from_iterable(map(_due_push, pushes)),
     )
-    # The cause comes first, also where clocks differ by a moment: a message's time is its id's, which in a burst is
-    # ahead of the clock, and a receipt's is the carrier's, which can be of whole minutes and lie before the submit.
+    # Causes come before effects even if their times do not: the time of a submit is its message ID's, which in a burst
+    # is ahead of the clock; a receipt's is the carrier's, which may be of whole minutes and before the submit.
     submitted_at, sent_at = message.submitted_at, message.sent_at or message.submitted_at
-    ordered = [(max(moment.at, submitted_at), moment) for moment in ours]
-    ordered += [(max(moment.at, submitted_at, sent_at), moment) for moment in since]
+    ordered = [(max(moment.at, submitted_at), moment) for moment in before_submit]
+    ordered += [(max(moment.at, submitted_at, sent_at), moment) for moment in after_submit]
     return [
         msgspec.structs.replace(moment, at=at) if moment.name is RECEIPT else moment
         for at, moment in sorted(ordered, key=lambda pair: pair[0])
@@ -128,7 +128,7 @@ async def read_timeline(
 
 
 def _accepted(message: TimelineMessage, dialects: Dialects) -> Iterator[TimelineEntry]:
-    """What was decided before the message was taken."""
+    """What was decided at accept."""
     at = message.submitted_at
     notes = json.loads(message.notes or "{}")
     yield TimelineEntry(at, Phrase("submitted"), tuple(_submitted(message, dialects)))
@@ -137,8 +137,8 @@ def _accepted(message: TimelineMessage, dialects: Dialects) -> Iterator[Timeline
     yield TimelineEntry(at, Phrase("sender ID"), tuple(_sender(message, notes, replaced)), reasons=replaced)
     yield TimelineEntry(at, Phrase("text"), tuple(_text(message, notes)))
     if "guard" in notes:
-        judged = plain_reason(notes["guard"])
-        yield TimelineEntry(at, Phrase("guard"), (reason_phrase(judged),), reasons=(judged,))
+        monitored = plain_reason(notes["guard"])
+        yield TimelineEntry(at, Phrase("guard"), (reason_phrase(monitored),), reasons=(monitored,))
     price = Phrase(
         "{price} per segment × {segments} = {charge} {currency}",
         price=trimmed(message.price_micro),
@@ -152,7 +152,7 @@ def _accepted(message: TimelineMessage, dialects: Dialects) -> Iterator[Timeline
     yield TimelineEntry(at, Phrase("price"), (price, *gift))
     chosen = route_reasons(notes)
     yield TimelineEntry(
-        at, Phrase("route"), (_route(message), *route_phrases(chosen)), is_inside=True, reasons=tuple(chosen)
+        at, Phrase("route"), (_route(message), *route_phrases(chosen)), is_internal=True, reasons=tuple(chosen)
     )
 
 
@@ -170,9 +170,9 @@ def _submitted(message: TimelineMessage, dialects: Dialects) -> Iterator[Phrase]
 
 def _number(message: TimelineMessage) -> Iterator[Phrase]:
     yield Phrase("{number}, {country}", number=message.number, country=message.country or Phrase("unknown country"))
-    known = [code for code in (message.mcc, message.mnc) if code != UNKNOWN]
-    if known:
-        yield Phrase(", network {network}", network="-".join(known))
+    network = [code for code in (message.mcc, message.mnc) if code != UNKNOWN]
+    if network:
+        yield Phrase(", network {network}", network="-".join(network))
     if message.raw_number:
         yield Phrase(", submitted as {written}", written=repr(message.raw_number))
 
@@ -240,13 +240,13 @@ def _postings(message: TimelineMessage, postings: Sequence[PostingRow]) -> Itera
 def _attempt(attempt: TimelineAttempt) -> TimelineEntry:
     took_ms = round((attempt.answered_at - attempt.started_at).total_seconds() * 1000)
     if attempt.outcome == Outcome.UNKNOWN:
-        told = Phrase(
+        phrases = Phrase(
             "submitted to {carrier}, no answer after {n} ms: it may have been sent",
             carrier=attempt.carrier,
             n=took_ms,
         )
     elif attempt.carrier_ref:
-        told = Phrase(
+        phrases = Phrase(
             "{outcome} by {carrier} as {ref} after {n} ms",
             carrier=attempt.carrier,
             outcome=OUTCOMES[attempt.outcome],
@@ -254,114 +254,120 @@ def _attempt(attempt: TimelineAttempt) -> TimelineEntry:
             n=took_ms,
         )
     else:
-        told = Phrase(
+        phrases = Phrase(
             "{outcome} by {carrier} after {n} ms",
             carrier=attempt.carrier,
             outcome=OUTCOMES[attempt.outcome],
             n=took_ms,
         )
     name = Phrase("attempt {n}", n=attempt.attempt)
-    return TimelineEntry(attempt.started_at, name, (told, *_error(attempt)), is_inside=True, reasons=_reasons(attempt))
+    return TimelineEntry(
+        attempt.started_at, name, (phrases, *_error(attempt)), is_internal=True, reasons=_reasons(attempt)
+    )
 
 
 def _receipt(receipt: TimelineReceipt) -> TimelineEntry:
-    told = [Phrase("{carrier} reports {state}", carrier=receipt.carrier, state=STATES[receipt.state])]
+    phrases = [Phrase("{carrier} reports {state}", carrier=receipt.carrier, state=STATES[receipt.state])]
     if receipt.error_code and receipt.state != MessageState.DELIVERED:
-        told.append(Phrase(": {error}", error=receipt.error_code))
+        phrases.append(Phrase(": {error}", error=receipt.error_code))
     if not receipt.applied:
-        told.append(Phrase("; late or duplicate, ignored"))
+        phrases.append(Phrase("; late or duplicate, ignored"))
     if receipt.raw:
-        told.append(Phrase("; raw: {raw}", raw=receipt.raw))
-    return TimelineEntry(receipt.received_at, RECEIPT, tuple(told), is_inside=True)
+        phrases.append(Phrase("; raw: {raw}", raw=receipt.raw))
+    return TimelineEntry(receipt.received_at, RECEIPT, tuple(phrases), is_internal=True)
 
 
 def _sent(message: TimelineMessage) -> Iterator[TimelineEntry]:
     if message.sent_at is not None:
         cost_micro = message.carrier_cost_micro
-        told = [Phrase("accepted by the carrier")]
+        phrases = [Phrase("accepted by the carrier")]
         if cost_micro is not None:
-            told.append(
-                Phrase(", carrier cost {cost} {currency}", cost=trimmed(cost_micro), currency=CURRENCY, is_inside=True)
+            phrases.append(
+                Phrase(
+                    ", carrier cost {cost} {currency}", cost=trimmed(cost_micro), currency=CURRENCY, is_internal=True
+                )
             )
-        yield TimelineEntry(message.sent_at, STATES[MessageState.SENT], tuple(told))
+        yield TimelineEntry(message.sent_at, STATES[MessageState.SENT], tuple(phrases))
 
 
 def _parts(parts: Sequence[TimelinePart]) -> Iterator[TimelineEntry]:
     for part in parts:
         if part.reported_at is not None:
-            told = Phrase(
+            phrases = Phrase(
                 "attempt {attempt}, carrier message ID {ref}: {state}",
                 attempt=part.attempt,
                 ref=part.carrier_ref,
                 state=STATES[part.state],
             )
             error = [Phrase(": {error}", error=part.error_code)] * bool(part.error_code)
-            yield TimelineEntry(part.reported_at, Phrase("part {n}", n=part.part), (told, *error), is_inside=True)
+            yield TimelineEntry(part.reported_at, Phrase("part {n}", n=part.part), (phrases, *error), is_internal=True)
 
 
 def _ended(message: TimelineMessage, parts: Sequence[TimelinePart]) -> Iterator[TimelineEntry]:
     state = MessageState(message.state)
     if message.final_at is not None and TABLE[state].final:
-        told = [Phrase("final"), *_error(message)]
+        phrases = [Phrase("final"), *_error(message)]
         silent = ", ".join(str(part.part) for part in parts if part.reported_at is None)
         if silent and state is MessageState.DELIVERED:
-            told.append(Phrase("; no receipt for part {parts}", parts=silent))
+            phrases.append(Phrase("; no receipt for part {parts}", parts=silent))
         if message.refund_micro:
             back = trimmed(message.refund_micro)
-            told.append(Phrase("; {amount} {currency} refunded", amount=back, currency=CURRENCY))
-        yield TimelineEntry(message.final_at, STATES[state], tuple(told), reasons=_reasons(message))
+            phrases.append(Phrase("; {amount} {currency} refunded", amount=back, currency=CURRENCY))
+        yield TimelineEntry(message.final_at, STATES[state], tuple(phrases), reasons=_reasons(message))
 
 
 def _push(push: TimelinePush, dialects: Dialects) -> TimelineEntry:
-    """A push as it was written. What came of it stands with its last attempt, where it had one."""
+    """A push when it was stored. Its outcome is with its last attempt, or here if it had none."""
     kind = PUSHES[push.kind](dialects.title_of(push.dialect))
     target = without_password(push.url) or Phrase("SMPP session")
-    told = (
+    phrases = (
         Phrase("{kind} to {target}", kind=kind, target=target)
         if push.attempts
         else Phrase("{kind} to {target}: {outcome}", kind=kind, target=target, outcome=PUSH_OUTCOMES[push.outcome])
     )
-    return TimelineEntry(push.created_at, Phrase("push {id}", id=push.push_id), (told,))
+    return TimelineEntry(push.created_at, Phrase("push {id}", id=push.push_id), (phrases,))
 
 
 def _post(post: TimelinePushAttempt) -> TimelineEntry:
     if post.status is None:
-        told = Phrase("attempt {n} failed after {ms} ms", n=post.attempt, ms=post.took_ms)
+        phrases = Phrase("attempt {n} failed after {ms} ms", n=post.attempt, ms=post.took_ms)
     elif post.is_for_bind:
-        told = Phrase("attempt {n} answered after {ms} ms", n=post.attempt, ms=post.took_ms)
+        phrases = Phrase("attempt {n} answered after {ms} ms", n=post.attempt, ms=post.took_ms)
     else:
-        told = Phrase(
+        phrases = Phrase(
             "attempt {n} answered with HTTP {status} after {ms} ms", n=post.attempt, status=post.status, ms=post.took_ms
         )
     answer = [Phrase(": {answer}", answer=post.answer)] * bool(post.answer)
     is_last = post.attempt == post.attempts and post.outcome != PushOutcome.PENDING
     outcome = [Phrase("; {outcome}", outcome=PUSH_OUTCOMES[post.outcome])] * is_last
-    return TimelineEntry(post.at, Phrase("push {id}", id=post.push_id), (told, *answer, *outcome))
+    return TimelineEntry(post.at, Phrase("push {id}", id=post.push_id), (phrases, *answer, *outcome))
 
 
 def _due_push(push: TimelinePush) -> Iterator[TimelineEntry]:
     if push.due_at is not None:
-        told = Phrase("attempt {n} is due", n=push.attempts + 1)
-        yield TimelineEntry(push.due_at, Phrase("push {id}", id=push.push_id), (told,))
+        phrases = Phrase("attempt {n} is due", n=push.attempts + 1)
+        yield TimelineEntry(push.due_at, Phrase("push {id}", id=push.push_id), (phrases,))
 
 
 def _converted(conversion: TimelineConversion | None, dialects: Dialects) -> Iterator[TimelineEntry]:
-    """What was reported of this message, and whose credit that is; a credit can also come of a report about another."""
+    """The conversion reported for this message with the message it is attributed to, and one that was reported for
+    another message and is attributed to this one.
+    """
     if conversion is None:
         return
     message_id = conversion.message_id
     if conversion.recorded_at is not None and conversion.dialect is not None:
         reported_by = dialects.title_of(conversion.dialect)
-        told = [Phrase("conversion reported through {dialect}", dialect=reported_by)]
+        phrases = [Phrase("conversion reported through {dialect}", dialect=reported_by)]
         if conversion.reported_at:
-            told.append(Phrase(", converted at {at}", at=conversion.reported_at))
+            phrases.append(Phrase(", converted at {at}", at=conversion.reported_at))
         to = conversion.credited_to
-        told.append(
+        phrases.append(
             Phrase("; attributed to this message")
             if to == message_id
             else Phrase("; attributed to message {message}, which reached this number later", message=to)
         )
-        yield TimelineEntry(conversion.recorded_at, Phrase("converted"), tuple(told))
+        yield TimelineEntry(conversion.recorded_at, Phrase("converted"), tuple(phrases))
     if conversion.credited_at is not None and conversion.credited_by != message_id:
         told_of = Phrase(
             "conversion reported for message {message}; this was the last message to reach the number",
@@ -371,18 +377,18 @@ def _converted(conversion: TimelineConversion | None, dialects: Dialects) -> Ite
 
 
 def _waits(queued: TimelineQueue) -> TimelineEntry:
-    """The queue's row: for its carrier, for an answer under a lease, or in lane 0 for its receipt."""
+    """The queue row: the message waits for its carrier, for the answer to a submit, or in lane 0 for its receipt."""
     if queued.carrier is None:
-        told = Phrase("expires unless a receipt arrives first")
-        return TimelineEntry(queued.due_at, Phrase("due"), (told,))
+        phrases = Phrase("expires unless a receipt arrives first")
+        return TimelineEntry(queued.due_at, Phrase("due"), (phrases,))
     n = queued.attempts
     tried = Phrase(", 1 attempt so far") if n == 1 else Phrase(", {n} attempts so far", n=n)
     if not queued.claimed_by:
-        told = Phrase("queued for {carrier} (lane {lane})", carrier=queued.carrier, lane=queued.lane)
-        return TimelineEntry(queued.due_at, Phrase("due"), (told, tried), is_inside=True)
-    told = Phrase("being sent through {carrier} (lane {lane})", carrier=queued.carrier, lane=queued.lane)
+        phrases = Phrase("queued for {carrier} (lane {lane})", carrier=queued.carrier, lane=queued.lane)
+        return TimelineEntry(queued.due_at, Phrase("due"), (phrases, tried), is_internal=True)
+    phrases = Phrase("being sent through {carrier} (lane {lane})", carrier=queued.carrier, lane=queued.lane)
     claimed = Phrase("; leased by {process} until then", process=queued.claimed_by)
-    return TimelineEntry(queued.due_at, Phrase("due"), (told, tried, claimed), is_inside=True)
+    return TimelineEntry(queued.due_at, Phrase("due"), (phrases, tried, claimed), is_internal=True)
 
 
 def _error(row: TimelineMessage | TimelineAttempt) -> Iterator[Phrase]:

@@ -1,6 +1,6 @@
-"""The one way a message changes its state: the state, the money it gives back and the pushes it owes, as one.
+"""Changes of a message's state, with their consequences: refund, queue, statistics and pushes, in one transaction.
 
-Dispatch (carriers' answers), receipts and the expiry sweep all hand their events to `apply`.
+All changes after the submit are made by `apply`: those of dispatch, receipts, the expiry sweep and cancellation.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ AWAITING_LANE = 0  # where a sent message waits for its receipt or its expiry
 
 
 class StateChange(msgspec.Struct, frozen=True):
-    """What happened to a message. `lane` is where its queue row lies; None leaves what the message has.
+    """An event that may change a message's state. Of the fields, None leaves what the message has.
 
-    Why it failed is the carrier's `error_text` or our `reason`; the later of either takes the place of both.
-    `cost_micro`: what the carrier that has taken it asks for all its segments; None: not known.
+    `lane`: the lane of its queue row. A failure is explained by the carrier's `error_text` or our `reason`, and the
+    latest of either replaces both. `cost_micro`: the carrier's price for all of its segments.
     """
 
     account_id: int
@@ -44,10 +44,10 @@ class StateChange(msgspec.Struct, frozen=True):
 
 
 async def apply(transaction: DatabaseConnection, events: Sequence[StateChange], outbox: Outbox) -> set[int]:
-    """Applies events of different messages; gives the ids of those that moved. `outbox`: where their pushes go.
+    """Applies changes, at most one for each message; returns the IDs of the messages that changed.
 
-    An event that would move a message backwards or sideways changes nothing. A message that ends undelivered gets
-    its money back to where it came from, once; one that ends leaves the queue; whoever asked for reports gets one.
+    Only a state of a higher rank is applied (states.py). A message that ends undelivered is refunded to the ledger
+    accounts that paid for it, once; a final one is removed from the queue; reports are added to `outbox`.
     """
     if not events:
         return set()
@@ -76,11 +76,11 @@ async def apply(transaction: DatabaseConnection, events: Sequence[StateChange], 
         ],
     )
     lanes = {event.message_id: event.lane for event in ordered}
-    await _settle(transaction, moved, lanes, outbox)
+    await _apply_consequences(transaction, moved, lanes, outbox)
     return {row.message_id for row in moved}
 
 
-async def _settle(
+async def _apply_consequences(
     transaction: DatabaseConnection, moved: Sequence[MovedMessage], lanes: dict[int, int], outbox: Outbox
 ) -> None:
     refunds = [row for row in moved if row.refund_micro > 0]
@@ -102,13 +102,13 @@ async def _settle(
         await statements.messages.queue_remove(
             transaction, keys=[QueueKey(lane=lanes[message_id], message_id=message_id) for message_id in ended]
         )
-    changed = map(_changed, moved)
+    changed = map(_changed_message, moved)
     pushes = [push for message in changed for push in outbox.dialects.of(message.dialect).reports(message)]
     if pushes:
         await outbox.add(transaction, pushes)
 
 
-def _changed(row: MovedMessage) -> ChangedMessage:
+def _changed_message(row: MovedMessage) -> ChangedMessage:
     return ChangedMessage(
         account_id=row.account_id,
         message_id=row.message_id,

@@ -140,7 +140,7 @@ def _notes(
     if down_count := sum(1 for row in usable if row.carrier_id in down):
         notes.append(Reason.of(ReasonCode.ROUTE_CARRIERS_DOWN, down=down_count, carriers=len(usable)))
     if excluded:
-        notes.append(Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_DEAR, carriers=len(excluded)))
+        notes.append(Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_EXPENSIVE, carriers=len(excluded)))
     return tuple(notes)
 
 

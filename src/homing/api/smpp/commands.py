@@ -19,7 +19,7 @@ from homing.api.smpp.session import EsmeSession
 from homing.api.smpp.statuses import RequestRejected, status_of
 from homing.api.smpp.submit import Submit, SubmitRequest, invalid_destinations, read_submit
 from homing.common.token_bucket import TokenBuckets
-from homing.intake.intake import Intake, Verdict
+from homing.intake.intake import Intake, SubmitOutcome
 from homing.intake.submission import AcceptedMessage, RefusedRecipient, SubmitResult
 from homing.observe.smpp import SmppMetrics
 from homing.smpp import pdus
@@ -116,11 +116,11 @@ class CommandHandler:
                 self._put_part(session, account, sequence, pdu, submit, request_id, began_s)
                 return
             text = message_text.decode(submit.octets, submit.data_coding, account.smpp_charset)
-            results, verdict = self._intake.begin(submit.submission(account, session.app_id, request_id, text))
+            results, outcome = self._intake.begin(submit.submission(account, session.app_id, request_id, text))
         except Exception as error:
             self._fail(session, sequence, pdu, error)
             return
-        verdict.add_done_callback(partial(self._stored, session, sequence, pdu, results, began_s))
+        outcome.add_done_callback(partial(self._stored, session, sequence, pdu, results, began_s))
 
     def _read(self, account: Profile, pdu: Submit, now: datetime) -> SubmitRequest:
         """Raises `RequestRejected`. A rejected submit counts for the rate as well: it costs as much time."""
@@ -141,9 +141,9 @@ class CommandHandler:
         pdu: Submit,
         results: Sequence[SubmitResult],
         began_s: float,
-        verdict: "asyncio.Future[Verdict]",
+        outcome: "asyncio.Future[SubmitOutcome]",
     ) -> None:
-        refused = verdict.exception() or verdict.result()
+        refused = outcome.exception() or outcome.result()
         if refused is not None:
             self._fail(session, sequence, pdu, refused)
         elif type(pdu) is SubmitMulti:
@@ -184,7 +184,7 @@ class CommandHandler:
         self, session: EsmeSession, sequence: int, pdu: Submit, began_s: float, stored: "asyncio.Future[StoredPart]"
     ) -> None:
         error = stored.exception()
-        refused = error or stored.result().verdict
+        refused = error or stored.result().outcome
         if refused is not None:
             self._fail(session, sequence, pdu, refused)
         else:

@@ -11,7 +11,7 @@ from homing.api.smpp.statuses import STATUSES
 from homing.common.crypto import make_secret
 from homing.common.ids import id_time_ms
 from homing.dialects.base import ChangedMessage, CredentialFormat, Dialect, InboundMessage, NewPush
-from homing.messages import smpp_form
+from homing.messages import smpp_bodies
 from homing.model import PushKind
 from homing.smpp.receipt_text import STATE_WORDS
 from homing.states import TABLE, MessageState
@@ -56,7 +56,7 @@ class SmppDialect(Dialect):
                 yield receipt_push(
                     message.account_id,
                     message.message_id,
-                    smpp_form.ReceiptBody(
+                    smpp_bodies.ReceiptBody(
                         str(given_id),
                         message.number,
                         message.sender,
@@ -72,18 +72,20 @@ class SmppDialect(Dialect):
 
     def inbound(self, message: InboundMessage) -> Iterator[NewPush]:
         if message.is_bound:
-            form = smpp_form.InboundBody(message.number, message.recipient, message.content)
+            form = smpp_bodies.InboundBody(message.number, message.recipient, message.content)
             yield _push(message.account_id, message.inbound_id, PushKind.INBOUND, form)
 
 
 def is_registered(registered: int, state: MessageState) -> bool:
     """Whether a submit with these bits of registered_delivery is to hear of a state."""
     if not TABLE[state].final:
-        return bool(registered & smpp_form.INTERMEDIATE)
-    return bool(registered & smpp_form.ALL or (registered & smpp_form.FAILURES and state is not MessageState.DELIVERED))
+        return bool(registered & smpp_bodies.INTERMEDIATE)
+    return bool(
+        registered & smpp_bodies.ALL or (registered & smpp_bodies.FAILURES and state is not MessageState.DELIVERED)
+    )
 
 
-def receipt_push(account_id: int, message_id: int, receipt: smpp_form.ReceiptBody) -> NewPush:
+def receipt_push(account_id: int, message_id: int, receipt: smpp_bodies.ReceiptBody) -> NewPush:
     kind = PushKind.NOTICE if receipt.is_intermediate else PushKind.RECEIPT
     return _push(account_id, message_id, kind, receipt)
 

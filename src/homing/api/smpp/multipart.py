@@ -15,7 +15,7 @@ from homing.api.smpp.dialect import NUMBER
 from homing.api.smpp.statuses import RequestRejected
 from homing.api.smpp.submit import SubmitRequest
 from homing.intake.submission import MessageGroup, Submission
-from homing.messages.smpp_form import ReceiptBody
+from homing.messages.smpp_bodies import ReceiptBody
 from homing.model import NO_OPTIONS, Options, Recipient, Traffic
 from homing.smpp.statuses import CommandStatus
 from homing.states import MessageState

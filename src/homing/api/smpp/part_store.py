@@ -18,7 +18,7 @@ from homing.api.smpp.dialect import is_registered, receipt_push
 from homing.api.smpp.multipart import MessagePart, MultipartKey
 from homing.common.batching import Batcher
 from homing.common.ids import first_id_at, id_time_ms
-from homing.intake.intake import Intake, Verdict
+from homing.intake.intake import Intake, SubmitOutcome
 from homing.messages.lookup import MessageLookup
 from homing.messages.outbox import add_pushes
 from homing.states import MessageState
@@ -43,12 +43,12 @@ log = structlog.get_logger()
 
 
 class StoredPart(msgspec.Struct, frozen=True):
-    """A part's id, and why its message is refused. `verdict` None: the part is stored, and so is its message if this
+    """A part's id, and why its message is refused. `outcome` None: the part is stored, and so is its message if this
     was the last of its parts.
     """
 
     part_id: int
-    verdict: Verdict
+    outcome: SubmitOutcome
 
 
 class MultipartStore:
@@ -137,14 +137,14 @@ class MultipartStore:
             sets = multipart.complete_sets(part for part, _due_at in members)
             await self._lease(transaction, sets)
         unanswered = frozenset(ids.values())
-        verdict_of: dict[MultipartKey, Verdict] = {}
+        outcome_of: dict[MultipartKey, SubmitOutcome] = {}
         ended = await asyncio.gather(*(self._finish(parts, unanswered) for parts in sets))
-        for parts, verdict in zip(sets, ended, strict=True):
-            verdict_of[parts[0].set_key] = verdict
+        for parts, outcome in zip(sets, ended, strict=True):
+            outcome_of[parts[0].set_key] = outcome
         return [
             StoredPart(part.part_id, refused[part.account_id])
             if part.account_id in refused
-            else StoredPart(ids[*part.set_key, part.part], verdict_of.get(part.set_key))
+            else StoredPart(ids[*part.set_key, part.part], outcome_of.get(part.set_key))
             for part in batch
         ]
 
@@ -231,32 +231,32 @@ class MultipartStore:
                 parts=[SubmittedPartKey(account_id=part.account_id, part_id=part.part_id) for part in parts],
             )
 
-    async def _finish(self, parts: Sequence[MessagePart], unanswered: frozenset[int]) -> Verdict:
+    async def _finish(self, parts: Sequence[MessagePart], unanswered: frozenset[int]) -> SubmitOutcome:
         """Submits a complete set. `unanswered`: parts that have no response yet, which can still be refused; the others
         get a receipt for a refusal.
         """
-        verdict = await self._submit(parts)
+        outcome = await self._submit(parts)
         try:
-            if verdict is None:
+            if outcome is None:
                 async with self._database.transaction() as transaction:
                     await self._end(transaction, parts, parts[0].part_id, MessageState.QUEUED, ())
-            elif isinstance(verdict, errors.Refusal):
+            elif isinstance(outcome, errors.Refusal):
                 notified = [part for part in parts if part.part_id not in unanswered]
                 async with self._database.transaction() as transaction:
                     await self._end(transaction, parts, None, MessageState.REJECTED, notified)
         except errors.PlatformFailure as failure:  # after the lease the sweep reaches the same verdict
             log.warning("database_unavailable", component="multipart_results", failure=str(failure))
-        return verdict
+        return outcome
 
-    async def _submit(self, parts: Sequence[MessagePart]) -> Verdict:
+    async def _submit(self, parts: Sequence[MessagePart]) -> SubmitOutcome:
         first = parts[0]
         try:
             credential = await self._directory.find(first.form.dialect, first.form.key)
             if credential is None:
                 return errors.Refusal("the credential was revoked")
             submission = multipart.submission_of(parts, credential.profile)
-            _fates, verdict = self._intake.begin(submission, first.part_id)
-            return await verdict
+            _results, outcome = self._intake.begin(submission, first.part_id)
+            return await outcome
         except errors.DatabaseFailed as failure:
             if failure.poison and await self._lookup.by_id(first.account_id, first.part_id) is not None:
                 return None  # it was submitted before

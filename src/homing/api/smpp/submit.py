@@ -14,7 +14,7 @@ from homing.api.smpp import message_text
 from homing.api.smpp.dialect import NUMBER
 from homing.api.smpp.statuses import RequestRejected, VendorStatus
 from homing.intake.submission import MessageGroup, Submission
-from homing.messages import smpp_form
+from homing.messages import smpp_bodies
 from homing.model import NO_OPTIONS, Options, Recipient, Traffic
 from homing.smpp import concatenation, times, udh
 from homing.smpp.concatenation import PartPosition
@@ -55,7 +55,7 @@ DESTINATIONS_MAX: Final = 254
 """Section 5.2.24."""
 PRIORITY_MAX: Final = 3
 
-RECEIPTS: Final = smpp_form.ALL | smpp_form.FAILURES  # both bits at once are reserved
+RECEIPTS: Final = smpp_bodies.ALL | smpp_bodies.FAILURES  # both bits at once are reserved
 
 PLAIN: Final = (NO_OPTIONS, Options(flash=True))
 REGISTRATION: Final = re.compile(rb"[!-~]*")
@@ -286,4 +286,4 @@ def _registered(registered_delivery: int) -> int:
     receipts = registered_delivery & RECEIPTS
     if receipts == RECEIPTS:
         raise RequestRejected(CommandStatus.RINVREGDLVFLG)
-    return receipts | registered_delivery & smpp_form.INTERMEDIATE
+    return receipts | registered_delivery & smpp_bodies.INTERMEDIATE

@@ -15,7 +15,7 @@ from homing.console.languages import N_
 from homing.console.navigation import CUSTOMERS, NavigationEntry, NavigationGroup
 from homing.console.page import PageSection
 from homing.console.request_context import PageNotFound, RequestContext
-from homing.delivery.push_trial import PushTrial, try_address
+from homing.delivery.push_trial import PushTrial, send_test_push
 from homing.model import PushKind
 from homing.store import statements
 
@@ -131,7 +131,7 @@ async def _try(context: RequestContext, account_scope: AccountScope) -> Response
             account_id=account_scope.account_id,
             after={"url": url},
         )
-    trial = await try_address(
+    trial = await send_test_push(
         context.console_state.http_client,
         context.console_state.dialects,
         account_id=account_scope.account_id,
