@@ -117,7 +117,7 @@ async def test_a_failure_in_a_carriers_work_stands_as_an_alarm_with_what_it_was_
     failed_work: Any = running.health().detail["work_failed"]
     assert failed_work["error"] == "KeyError"
     assert any("test_carrier_alarms.py" in place for place in failed_work["at"])
-    assert logs[0]["text"] == "KeyError(('lost', 7))"
+    assert "lost" not in str(logs), "its text can hold a customer's data"
     assert any("test_carrier_alarms.py" in place for place in logs[0]["at"])
 
 

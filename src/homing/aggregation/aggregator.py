@@ -216,7 +216,7 @@ class Aggregator:
         except errors.PlatformFailure as failure:
             log.warning("database_unavailable", component="aggregation_results", failure=str(failure))
         except Exception as error:
-            log.error("listener_failed", listener=slot.name, **describe(error), text=repr(error)[:500])
+            log.error("listener_failed", listener=slot.name, **describe(error))
             slot.listener = None
             slot.failed_s = self._clock().timestamp()
             if slot.failure is not None:

@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+import structlog
 
 from homing import limits
 from homing.common import ids
 from homing.common.batching import Batcher
+from homing.observe.logs import is_debug
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.conversions import ReportedConversion
@@ -24,6 +26,9 @@ CREDIT_CANDIDATE_MESSAGES_MAX: Final = 1_000  # messages to a number that are lo
 CREDIT_IDS: Final = CREDIT_S * 1000 << ids.SHIFT
 """How far apart messages to one number may be to be candidates for the credit, in message IDs (which are times)."""
 PARTITION_IDS: Final = limits.PARTITION_DAYS * 86_400_000 << ids.SHIFT
+
+
+log = structlog.get_logger()
 
 
 class ConversionOutcome(enum.Enum):
@@ -104,4 +109,6 @@ class ConversionRecorder:
                 outcomes.append(ConversionOutcome.RECORDED)
             else:
                 outcomes.append(ConversionOutcome.REPEATED)
+        if is_debug():
+            log.debug("conversions_recorded", message_ids=[row.message_id for row in rows if row.recorded])
         return outcomes

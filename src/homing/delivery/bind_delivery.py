@@ -22,7 +22,7 @@ from homing.common.backoff import scheduled_s
 from homing.common.batching import Batcher
 from homing.delivery.bind_pdus import pdus_of
 from homing.model import PushKind, PushOutcome
-from homing.observe.logs import describe
+from homing.observe.logs import describe, is_debug
 from homing.observe.smpp import SmppMetrics
 from homing.observe.work import WorkMetrics
 from homing.smpp.connection import SmppConnection
@@ -250,6 +250,8 @@ class BindDelivery:
                 outcome.name.lower(),
                 sum(1 for attempt in attempts if attempt.outcome is outcome and attempt.took_ms != UNSENT_MS),
             )
+        if is_debug():
+            log.debug("deliveries_sent", deliveries=[_logged(attempt) for attempt in attempts])
         return [None] * len(attempts)
 
     async def _write(self, attempts: Sequence[DeliveryAttempt]) -> None:
@@ -281,6 +283,16 @@ class BindDelivery:
             self._work_metrics.pushed(PushOutcome.GIVEN_UP.name.lower(), len(rows))
             if len(rows) < BIND_CLAIM_ITEMS_MAX:
                 return
+
+
+def _logged(attempt: DeliveryAttempt) -> dict[str, object]:
+    return {
+        "push_id": attempt.row.push_id,
+        "message_id": attempt.row.message_id,
+        "attempt": attempt.row.attempts,
+        "status": attempt.status,
+        "outcome": attempt.outcome.name.lower(),
+    }
 
 
 class PendingDelivery:

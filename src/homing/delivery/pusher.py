@@ -19,6 +19,7 @@ from homing.delivery.safe_http import PostResult, SafeHttpClient
 from homing.dialects.base import Dialects
 from homing.messages.outbox import LEASE
 from homing.model import PushKind, PushOutcome
+from homing.observe.logs import is_debug
 from homing.observe.work import WorkMetrics
 from homing.store import statements
 from homing.store.database import Database
@@ -242,7 +243,20 @@ class Pusher:
             self._work_metrics.pushed(
                 outcome.name.lower(), sum(1 for attempt in attempts if attempt.outcome is outcome)
             )
+        if is_debug():
+            log.debug("pushes_posted", pushes=[_logged(attempt) for attempt in attempts])
         return [None] * len(attempts)
+
+
+def _logged(attempt: PushAttempt) -> dict[str, object]:
+    return {
+        "push_id": attempt.push.push_id,
+        "message_id": attempt.push.message_id,
+        "attempt": attempt.push.attempts,
+        "status": attempt.result.status,
+        "took_ms": attempt.result.took_ms,
+        "outcome": attempt.outcome.name.lower(),
+    }
 
 
 def _chains(claimed: Sequence[ClaimedPush]) -> list[list[ClaimedPush]]:

@@ -20,7 +20,7 @@ from homing.dispatch.written_marks import EndedClaim, WrittenMarks
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
 from homing.model import Answer, Outbound, Outcome, Traffic, options_of
-from homing.observe.logs import describe
+from homing.observe.logs import describe, is_debug
 from homing.observe.work import WorkMetrics
 from homing.reasons import Reason, ReasonCode
 from homing.routing.lanes import lane_of
@@ -188,6 +188,9 @@ class Dispatcher:
                     continue
             self._in_flight.add(message.message_id)
             to_submit.append(message)
+        if is_debug():
+            message_ids = [message.message_id for message in to_submit]
+            log.debug("messages_claimed", carrier=self._name, lane=lane, message_ids=message_ids, expired=len(expired))
         if to_submit:
             self._submitting += len(to_submit)
             self._tracked(self._submit(lane, to_submit, now))
@@ -257,6 +260,8 @@ class Dispatcher:
                 batch = self._unrecorded[: limits.CLAIM_MESSAGES_MAX]
                 self._work_metrics.submitted(self._name, [answered.answer for answered in batch])
                 refused = await self._record_batch(batch)
+                if is_debug():
+                    log.debug("answers_recorded", carrier=self._name, answers=[_logged(answered) for answered in batch])
                 for answered in batch:
                     if not answered.is_retried:
                         self._in_flight.discard(answered.message.message_id)
@@ -314,6 +319,15 @@ class Dispatcher:
                 await statements.messages.queue_remove(
                     transaction, keys=[QueueKey(lane=lane, message_id=message_id) for message_id in already_final]
                 )
+
+
+def _logged(answered: AnsweredMessage) -> dict[str, object]:
+    return {
+        "message_id": answered.message.message_id,
+        "attempt": answered.message.attempt,
+        "outcome": answered.answer.outcome.name.lower(),
+        "carrier_ref": answered.answer.carrier_ref,
+    }
 
 
 def _outbound(row: ClaimedMessage, traffic: int, attempt: int | None = None) -> Outbound:

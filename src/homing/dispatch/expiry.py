@@ -11,6 +11,7 @@ from homing import errors, limits
 from homing.dialects.base import Dialects
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
+from homing.observe.logs import is_debug
 from homing.reasons import Reason, ReasonCode
 from homing.states import MessageState
 from homing.store import statements
@@ -66,6 +67,7 @@ class ExpirySweep:
                 await self._end(
                     transaction, rows, [_without_receipt(row, delivered.get(row.message_id), now) for row in rows]
                 )
+        _log_ended(rows)
         return len(rows) == limits.CLAIM_MESSAGES_MAX
 
     async def sweep_unsent(self) -> bool:
@@ -78,6 +80,7 @@ class ExpirySweep:
             if rows:
                 reason = Reason.of(ReasonCode.MESSAGE_NOT_SENT)
                 await self._end(transaction, rows, [_expired(row, now, reason) for row in rows])
+        _log_ended(rows)
         return len(rows) == limits.CLAIM_MESSAGES_MAX
 
     async def _end(
@@ -87,6 +90,11 @@ class ExpirySweep:
         await statements.messages.queue_remove(
             transaction, keys=[QueueKey(lane=row.lane, message_id=row.message_id) for row in rows]
         )
+
+
+def _log_ended(rows: Sequence[ExpiredMessage]) -> None:
+    if rows and is_debug():
+        log.debug("overdue_messages_ended", message_ids=[row.message_id for row in rows])
 
 
 def _without_receipt(row: ExpiredMessage, delivered_at: datetime | None, now: datetime) -> StateChange:

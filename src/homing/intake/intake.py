@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
 
+import structlog
+
 from homing import errors, limits
 from homing.common.batching import Batcher
 from homing.intake.prepare import GuardCheck, PreparedSubmission, prepare
 from homing.intake.submission import Submission, SubmitResult
+from homing.observe.logs import is_debug
 from homing.routing.catalogue_cache import CatalogueCache
 from homing.store.database import Database
 from homing.store.submissions import submit
@@ -19,6 +22,8 @@ SUBMIT_LINGER_S: Final = 0.001  # submissions that arrive within it share a tran
 SUBMIT_LINGER_S_MAX: Final = 0.01  # while more keep coming and transactions take long
 SUBMIT_BATCH_MESSAGES_TARGET: Final = 24  # messages that are worth a transaction: a batch does not wait for more
 REQUERY_ROUNDS_MAX: Final = 8  # how often a batch is reduced to what the balances cover
+
+log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
 SubmitOutcome = errors.HomingError | None
@@ -104,6 +109,9 @@ class Intake:
                 if not outcomes:
                     raise  # nothing is decided: the batcher halves the batch to find a poisoned submission
                 return [outcomes.get(id(prepared), failure) for prepared in batch]
+            if is_debug():
+                accepted_ids = [each.message_id for each in messages if payments[each.account_id].is_paid]
+                log.debug("messages_accepted", message_ids=accepted_ids)
             tried = _by_account(attempt)
             attempt = []
             for account_id, submissions in tried.items():

@@ -4,13 +4,14 @@ import contextlib
 import logging
 import sys
 import traceback
-from typing import TextIO, cast
+from typing import Final, TextIO, cast
 
 import structlog
 
 from homing import errors
 
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+LOGGER: Final = logging.getLogger("homing")
+LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class LibraryLog(logging.Handler):
@@ -64,7 +65,15 @@ def start(level: str, form: str, process: str) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[LibraryLog()], level=logging.WARNING, force=True)
+    LOGGER.setLevel(LEVELS.get(level, logging.INFO))
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def is_debug() -> bool:
+    """Whether debug events are logged. To be asked on hot paths: making an event that is then discarded costs a hundred
+    times as much.
+    """
+    return LOGGER.isEnabledFor(logging.DEBUG)
 
 
 def describe(error: BaseException) -> dict[str, object]:

@@ -14,6 +14,7 @@ from homing.common.storable_text import storable_text
 from homing.dialects.base import Dialects, InboundMessage
 from homing.messages.outbox import add_pushes
 from homing.model import CarrierInbound
+from homing.observe.logs import is_debug
 from homing.receipts.address_variants import international_number, numbers_in_any_country, sender_key
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
@@ -195,3 +196,5 @@ class InboundMessages:
         pushes = [push for dialect in self._dialects for push in dialect.inbound(message)]
         if pushes:
             await add_pushes(transaction, pushes)
+        if is_debug():
+            log.debug("inbound_stored", inbound_id=inbound_id, account_id=owner.account_id, carrier_id=carrier_id)

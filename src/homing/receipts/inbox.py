@@ -21,6 +21,7 @@ from homing.dialects.base import Dialects
 from homing.messages.outbox import LocalDelivery, Outbox
 from homing.messages.transitions import StateChange, apply
 from homing.model import CarrierReceipt
+from homing.observe.logs import is_debug
 from homing.observe.work import WorkMetrics
 from homing.receipts.learnt_formats import LearntIdFormats
 from homing.receipts.lookup import IncomingReceipt, ReceiptLookup
@@ -225,6 +226,23 @@ class ReceiptInbox:
             self._work_metrics.received(carrier, effect, count)
         if given_up:
             log.warning("receipts_unmatched", count=len(given_up))
+        if is_debug():
+            log.debug(
+                "receipts_matched",
+                receipts=[_logged(receipt) for receipt in matched],
+                parked=[incoming.receipt.carrier_ref for incoming in parked],
+            )
+
+
+def _logged(receipt: MatchedReceipt) -> dict[str, object]:
+    return {
+        "message_id": receipt.candidate.message_id,
+        "attempt": receipt.candidate.attempt,
+        "part": receipt.candidate.part,
+        "carrier": receipt.incoming.carrier,
+        "state": STATES[receipt.incoming.receipt.state].name.lower(),
+        "effect": _effect(receipt),
+    }
 
 
 def _effect(receipt: MatchedReceipt) -> str:

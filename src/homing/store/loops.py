@@ -48,9 +48,7 @@ async def run_supervised(
             return
         except Exception as error:
             description = describe(error)
-            log.error(
-                "background_loop_failed", loop=loop.code, subject=loop.subject, **description, text=repr(error)[:500]
-            )
+            log.error("background_loop_failed", loop=loop.code, subject=loop.subject, **description)
             on_failure(error)
             if time.monotonic() - started_s > LOOP_STEADY_S:
                 pause_s = first_s

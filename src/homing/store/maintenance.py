@@ -25,5 +25,5 @@ async def run_maintenance(database: Database, dsn: str, *chores: Callable[[], Aw
         except errors.PlatformFailure as failure:
             log.warning("database_unavailable", component="maintenance", failure=str(failure))
         except Exception as error:
-            log.error("maintenance_failed", **describe(error), text=repr(error)[:500])
+            log.error("maintenance_failed", **describe(error))
         await asyncio.sleep(limits.PARTITION_SWEEP_S)
