@@ -33,7 +33,7 @@ async def test_no_table_of_settings_is_without_the_trigger(server: Server) -> No
         "SELECT tgrelid::regclass::text AS name, array_agg(tgname::text) AS triggers FROM pg_trigger"
         " WHERE NOT tgisinternal AND tgparentid = 0 GROUP BY 1"
     )
-    settings = {row["name"] for row in rows if "told" in row["triggers"]}
+    settings = {row["name"] for row in rows if "settings_changed" in row["triggers"]}
     audited = {row["name"] for row in rows if "audited" in row["triggers"]}
     assert len(settings) > 10
     assert settings - audited == {"carrier_session"}, "which processes write themselves"

@@ -36,7 +36,7 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "timeline_push_attempts": MESSAGE,
     "timeline_conversion": MESSAGE,
     "timeline_queue": {"message_id": "message_id", "traffic": 0},
-    "ledger_of_message": {**MESSAGE, "submission_id": "message_id"},
+    "postings_of_message": {**MESSAGE, "submission_id": "message_id"},
     "pushes_recent": {"rows_max": 51},
     "pushes_given_up": {"rows_max": 51},
     "pushes_failing": {"rows_max": 51, "looked_max": PUSHES_LOOKED_MAX},
