@@ -10,10 +10,10 @@ from homing import config, errors, limits
 from homing.accounts.directory import Directory
 from homing.accounts.query_budget import QueryBudget
 from homing.api.http.adapter import HttpAdapter
-from homing.api.http.auth_guard import AuthGuard
 from homing.api.http.carrier_webhooks import CarrierWebhooks, PushingCarriers
 from homing.api.http.health import HealthEndpoints
 from homing.api.http.wire import HttpEndpoint
+from homing.app.password_locks import open_auth_guard
 from homing.app.runtime import Runtime
 from homing.conversions.recorder import ConversionRecorder
 from homing.dialects.serving import HttpDialect, Services
@@ -61,10 +61,7 @@ async def open_api(runtime: Runtime) -> None:
     runtime.on_close(intake.drained)
     runtime.background("receipt_learning", lambda: _learn_from_pushed_receipts(inbox))
 
-    auth_guard = AuthGuard(database=database, registry=runtime.registry, dialects=runtime.dialects)
-    with contextlib.suppress(errors.PlatformFailure):
-        await auth_guard.share()
-    runtime.background("password_locks", auth_guard.share_for_ever)
+    auth_guard = await open_auth_guard(runtime)
 
     services = Services(
         directory=directory,

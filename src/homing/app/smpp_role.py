@@ -1,18 +1,16 @@
 """The smpp role: the SMPP server for customers."""
 
-import contextlib
 import random
 
-from homing import errors
 from homing.accounts.binds import BindRegister
 from homing.accounts.directory import Directory
 from homing.accounts.query_budget import QueryBudget
-from homing.api.http.auth_guard import AuthGuard
 from homing.api.smpp.bind import BindAuthenticator
 from homing.api.smpp.commands import CommandHandler
 from homing.api.smpp.listener import SmppListener, listen_addresses
 from homing.api.smpp.part_store import MultipartStore
 from homing.api.smpp.queries import QueryHandler
+from homing.app.password_locks import open_auth_guard
 from homing.app.runtime import Runtime
 from homing.delivery.bind_delivery import BindDelivery
 from homing.guard.service import GuardService
@@ -55,10 +53,7 @@ async def open_smpp(runtime: Runtime) -> None:
     runtime.on_close(intake.drained)
     runtime.on_close(part_store.drained)
 
-    auth_guard = AuthGuard(database=database, registry=runtime.registry, dialects=dialects)
-    with contextlib.suppress(errors.PlatformFailure):
-        await auth_guard.share()
-    runtime.background("password_locks", auth_guard.share_for_ever)
+    auth_guard = await open_auth_guard(runtime)
     register = BindRegister(database, runtime.owner, clock)
     authenticator = BindAuthenticator(
         directory=directory,

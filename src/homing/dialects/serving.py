@@ -1,21 +1,26 @@
 """The contract's second half: a dialect that is served over HTTP, and the parts of an api process that it may use."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from homing.accounts.directory import Directory
-from homing.accounts.query_budget import QueryBudget
-from homing.api.http.auth_guard import AuthGuard
-from homing.api.http.wire import HttpEndpoint
-from homing.conversions.recorder import ConversionRecorder
 from homing.dialects.base import Dialect
-from homing.intake.intake import Intake
-from homing.ledger.balances import BalanceReader
-from homing.messages.lookup import MessageLookup
-from homing.store.database import Database
+
+if TYPE_CHECKING:  # every command and process knows the dialects; an api process alone has these parts
+    from collections.abc import Callable, Mapping
+
+    from homing.accounts.directory import Directory
+    from homing.accounts.query_budget import QueryBudget
+    from homing.api.http.auth_guard import AuthGuard
+    from homing.api.http.wire import HttpEndpoint
+    from homing.conversions.recorder import ConversionRecorder
+    from homing.intake.intake import Intake
+    from homing.ledger.balances import BalanceReader
+    from homing.messages.lookup import MessageLookup
+    from homing.store.database import Database
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,6 @@ from homing.dialects.base import (
 )
 from homing.dialects.laaffic import pushes, samples
 from homing.dialects.laaffic.codes import CODES, ROW_STATUSES
-from homing.dialects.laaffic.endpoints import LaafficEndpoints
 from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.signature import signature_of
 from homing.dialects.serving import HttpDialect, Services
@@ -64,6 +63,8 @@ class LaafficDialect(HttpDialect):
     has_app_reports = True
 
     def endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
+        from homing.dialects.laaffic.endpoints import LaafficEndpoints  # of api processes alone: slow to import
+
         return LaafficEndpoints(services).by_path()
 
     def reports(self, message: ChangedMessage) -> Iterable[NewPush]:

@@ -7,7 +7,6 @@ from homing.api.http.wire import HttpEndpoint
 from homing.common.crypto import make_secret
 from homing.dialects.base import ChangedMessage, CredentialFormat, DemoCredential, NewPush, Quickstart
 from homing.dialects.lia import reports
-from homing.dialects.lia.endpoints import LiaEndpoints
 from homing.dialects.lia.number import NUMBER
 from homing.dialects.lia.settings import LiaDialectSettings
 from homing.dialects.lia.words import REMARKS, STATE_WORDS
@@ -50,6 +49,8 @@ class LiaDialect(HttpDialect):
     demo = DemoCredential(DEMO_KEY, DEMO_PASSWORD, demo_lines, DEMO_SENDER)
 
     def endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
+        from homing.dialects.lia.endpoints import LiaEndpoints  # of api processes alone: slow to import
+
         assert isinstance(services.settings, LiaDialectSettings)
         return LiaEndpoints(services, services.settings).by_path()
 
