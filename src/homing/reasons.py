@@ -7,7 +7,7 @@ reason itself.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Union
 
 import msgspec
@@ -77,11 +77,6 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
 def encode_reason(reason: Reason) -> str:
     """As a JSON object."""
     return msgspec.json.encode(reason).decode()
-
-
-def encode_reasons(reasons: Iterable[Reason]) -> str:
-    """As a JSON array."""
-    return msgspec.json.encode(list(reasons)).decode()
 
 
 def decode_reason(written: str) -> Reason:

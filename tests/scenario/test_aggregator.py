@@ -13,14 +13,13 @@ from homing import errors
 from homing.accounts.profile import Profile
 from homing.aggregation.aggregator import LISTENER_SKIP_S, Aggregator
 from homing.statistics.delta import Delta
-from homing.statistics.history import StatisticsCell
 from homing.statistics.proof import prove
 from homing.statistics.rollup import Rollup, delete_expired
 from homing.store import statements
 from homing.store.alarms import read_alarms
 from homing.store.database import Database
 from homing.store.rows import Executor
-from homing.store.statements.statistics import PendingChange
+from homing.store.statements.statistics import PendingChange, StatisticsCell
 from tests.support.bank import Bank, group
 from tests.support.server import new_database
 from tests.support.waiting import stays, until

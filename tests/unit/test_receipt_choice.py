@@ -5,16 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from homing.receipts.id_formats import IdFormat, keys_by_format
-from homing.receipts.matching import ReceiptCandidate, agrees, choose, is_contradicted
+from homing.receipts.matching import agrees, choose, is_contradicted
 from homing.receipts.parts import PartState, roll_up
 from homing.states import MessageState
+from homing.store.statements.receipts import ReceiptCandidate
 
 MINE, OTHER = "447700900123", "447700900999"
 AT = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 
 def candidate(message_id: int, ref: str, number: str = MINE, part: int = 0, state: int = 2) -> ReceiptCandidate:
-    return ReceiptCandidate(1, message_id, 1, part, state, ref, number, "HOMING", max(1, part), True, AT)
+    return ReceiptCandidate(1, message_id, 1, part, state, ref, number, "HOMING", max(1, part), True, AT, nth=1)
 
 
 def chosen(

@@ -16,11 +16,12 @@ from homing import errors, limits
 from homing.aggregation.failing_accounts import failing_accounts
 from homing.observe.logs import describe
 from homing.statistics.delta import Delta
-from homing.statistics.history import StatisticsCell, read_history
+from homing.statistics.history import read_history
 from homing.statistics.rollup import Rollup
 from homing.store.alarms import ACCOUNT_SKIPPED, FAILED, clear_alarms, raise_alarm
 from homing.store.database import Database
 from homing.store.leader_lease import LeaderLease
+from homing.store.statements.statistics import StatisticsCell
 
 SETTLE_S: Final = 30.0  # between two rounds of adding pending sums to minutes, hours and days
 LISTENER_REST_S: Final = 30.0  # pause after a second failure that no account causes

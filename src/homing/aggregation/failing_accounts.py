@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from homing.statistics.history import StatisticsCell
+from homing.store.statements.statistics import StatisticsCell
 
 
 class ListenerCheck(Protocol):

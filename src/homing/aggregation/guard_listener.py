@@ -26,10 +26,11 @@ from homing.i18n.reasons import reason_text
 from homing.learning.learner import RoutingLearner
 from homing.reasons import decode_reason, encode_reason
 from homing.statistics.delta import Delta
-from homing.statistics.history import StatisticsCell
+from homing.statistics.history import delta_of
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.guard import GuardRangeKey, NewGuardNetworkState, NewGuardVerdict
+from homing.store.statements.statistics import StatisticsCell
 
 GUARD_NETWORKS_MAX: Final = 20_000
 GUARD_SNAPSHOT_RANGES_MAX: Final = 20_000  # verdicts in a snapshot, and allowances
@@ -59,7 +60,7 @@ class GuardListener:
 
     def start(self, cells: Sequence[StatisticsCell]) -> None:
         for cell in cells:
-            restore_statistics(self.model.state, cell.as_delta(), cell.conversion_times)
+            restore_statistics(self.model.state, delta_of(cell), cell.conversion_times)
 
     def observe(self, deltas: Sequence[Delta]) -> None:
         self.model.observe(deltas)

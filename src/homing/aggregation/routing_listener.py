@@ -23,10 +23,11 @@ from homing.routing.catalogue_cache import decode_scope, encode_scope
 from homing.routing.cells import CellKey
 from homing.routing.rules import RouteScope
 from homing.statistics.delta import Delta
-from homing.statistics.history import StatisticsCell
+from homing.statistics.history import delta_of
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.learning import NewFake, NewShares, SharesKey, SharesRow
+from homing.store.statements.statistics import StatisticsCell
 
 LEARN_BUSY_SHARE_MAX: Final = 0.2  # of the time that updates may take: long updates come less often
 LEARN_LAG_S: Final = 2.0  # deltas of later events may not have arrived yet
@@ -65,7 +66,7 @@ class RoutingListener:
                 reported[cell.account_id, cell.app_id] = (cell.minute + cell.grain) * 60.0
         self.learner.begin_restore(max((cell.minute + cell.grain) * 60.0 for cell in cells), reported)
         for cell in cells:
-            self.learner.restore(cell.as_delta(), cell.receipt_times, cell.conversion_times)
+            self.learner.restore(delta_of(cell), cell.receipt_times, cell.conversion_times)
 
     def observe(self, deltas: Sequence[Delta]) -> None:
         self.learner.observe(self._guard().without_fraud(deltas))

@@ -33,7 +33,7 @@ from homing.common.money import trimmed
 from homing.model import BindKind
 from homing.store import statements
 
-PURSE = (
+BALANCE = (
     Column("balance_micro", "Balance", MONEY),
     Column("gift_micro", "Bonus", MONEY),
     Column("credit_micro", "Credit limit", MONEY),
@@ -42,7 +42,7 @@ LIST_COLUMNS = (
     Column("account_id", "ID", COUNT),
     Column("name", "Name"),
     Column("email", "Email", programs_only=True),
-    *PURSE,
+    *BALANCE,
     Column("created_at", "Created (UTC)", TIME),
     Column("locked_at", "Locked (UTC)", TIME),
     Column("lock_reason", programs_only=True),
@@ -54,7 +54,7 @@ SHOW_COLUMNS = (
     Column("created_at", "Created (UTC)", TIME),
     Column("locked_at", "Locked (UTC)", TIME),
     Column("lock_reason", "Lock reason", PROSE),
-    *PURSE,
+    *BALANCE,
     Column("available_micro", "Available", MONEY),
     Column("allowed_networks", "IP allow list", ColumnKind(LIST.text, LIST.json, absent="all addresses", wraps=True)),
     Column("queries_per_s", "Queries per second", COUNT),

@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from homing.cli.account import PURSE
+from homing.cli.account import BALANCE
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import limit_option
 from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Column, Detail, Reply, Table, enum_kind
@@ -68,7 +68,7 @@ async def show(context: CommandContext, account: str, limit: int) -> Reply:
     account_balance = await read_balance(context.database, row.account_id)
     postings = await read_statement(context.database, row.account_id, limit)
     visible = [{**msgspec.structs.asdict(posting), "about": _about(posting)} for posting in postings]
-    columns = (Column("account_id", programs_only=True), Column("name", "Account"), *PURSE)
+    columns = (Column("account_id", programs_only=True), Column("name", "Account"), *BALANCE)
     values = {"account_id": row.account_id, "name": row.name, **msgspec.structs.asdict(account_balance)}
     return Detail(columns, values, {"postings": Table(POSTINGS, visible)})
 

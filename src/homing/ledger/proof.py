@@ -6,6 +6,7 @@ import msgspec
 
 from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.ledger import LedgerDifference
 
 PROOFS: Final = (
     statements.ledger.prove_balances,
@@ -14,15 +15,6 @@ PROOFS: Final = (
     statements.ledger.prove_outcomes,
     statements.ledger.prove_prices,
 )
-
-
-class LedgerDifference(msgspec.Struct, frozen=True):
-    """A stored amount that is not the recomputed one, in micro-units. `what` names it, for people."""
-
-    account_id: int
-    what: str
-    recorded: int
-    computed: int
 
 
 class LedgerProof(msgspec.Struct, frozen=True):
@@ -45,11 +37,7 @@ async def prove(database: Database, account_id: int | None = None) -> LedgerProo
         await transaction.start()
         try:
             counts = await statements.ledger.prove_counts(connection, account_id=account_id)
-            differences = [
-                LedgerDifference(row.account_id, row.what, row.recorded, row.computed)
-                for proof in PROOFS
-                for row in await proof(connection, account_id=account_id)
-            ]
+            differences = [row for proof in PROOFS for row in await proof(connection, account_id=account_id)]
         finally:
             await transaction.rollback()
     return LedgerProof(counts.accounts, counts.postings, counts.messages, differences)

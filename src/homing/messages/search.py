@@ -8,7 +8,7 @@ are applied to the latest ones. A search that stopped at the limit returns where
 import enum
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypedDict
 
 import msgspec
 
@@ -50,6 +50,18 @@ class MessageFilter(msgspec.Struct, frozen=True):
     def is_any(self) -> bool:
         """Whether every message of the account and time matches."""
         return self.carrier_id is None and not self.states
+
+
+class _Window(TypedDict):
+    """What each of the search statements is given besides its key."""
+
+    account_id: int | None
+    first_id: int
+    beyond_id: int
+    looked_max: int
+    carrier_id: int | None
+    states: Sequence[int] | None
+    rows_max: int
 
 
 class FoundMessages(msgspec.Struct, frozen=True):
@@ -107,56 +119,25 @@ async def _look(
     database: Database, message_filter: MessageFilter, *, first_id: int, beyond_id: int, looked_max: int, rows_max: int
 ) -> Sequence[SearchHit]:
     """The matching messages of a window of IDs; at least one row, which has the number of messages read."""
-    states = list(message_filter.states) or None
-    account_id, carrier_id, value = message_filter.account_id, message_filter.carrier_id, message_filter.value
+    window: _Window = {
+        "account_id": message_filter.account_id,
+        "first_id": first_id,
+        "beyond_id": beyond_id,
+        "looked_max": looked_max,
+        "carrier_id": message_filter.carrier_id,
+        "states": list(message_filter.states) or None,
+        "rows_max": rows_max,
+    }
+    value = message_filter.value
     match message_filter.key:
         case None:
-            return await statements.search.search_latest(
-                database,
-                account_id=account_id,
-                first_id=first_id,
-                beyond_id=beyond_id,
-                looked_max=looked_max,
-                carrier_id=carrier_id,
-                states=states,
-                rows_max=rows_max,
-            )
+            return await statements.search.search_latest(database, **window)
         case MessageKey.NUMBER:
-            return await statements.search.search_number(
-                database,
-                number=value,
-                account_id=account_id,
-                first_id=first_id,
-                beyond_id=beyond_id,
-                looked_max=looked_max,
-                carrier_id=carrier_id,
-                states=states,
-                rows_max=rows_max,
-            )
+            return await statements.search.search_number(database, number=value, **window)
         case MessageKey.REFERENCE:
-            return await statements.search.search_reference(
-                database,
-                reference=value,
-                account_id=account_id,
-                first_id=first_id,
-                beyond_id=beyond_id,
-                looked_max=looked_max,
-                carrier_id=carrier_id,
-                states=states,
-                rows_max=rows_max,
-            )
+            return await statements.search.search_reference(database, reference=value, **window)
         case MessageKey.CARRIER_REF:
-            return await statements.search.search_carrier_ref(
-                database,
-                carrier_ref=value,
-                account_id=account_id,
-                first_id=first_id,
-                beyond_id=beyond_id,
-                looked_max=looked_max,
-                carrier_id=carrier_id,
-                states=states,
-                rows_max=rows_max,
-            )
+            return await statements.search.search_carrier_ref(database, carrier_ref=value, **window)
 
 
 async def find_id(database: Database, message_id: int, account_id: int | None) -> int | None:

@@ -25,12 +25,12 @@ from homing.observe.logs import is_debug
 from homing.observe.work import WorkMetrics
 from homing.receipts.learnt_formats import LearntIdFormats
 from homing.receipts.lookup import IncomingReceipt, ReceiptLookup
-from homing.receipts.matching import PartKey, ReceiptCandidate
+from homing.receipts.matching import PartKey
 from homing.receipts.parts import PartReport, take_parts
 from homing.states import TABLE, MessageState
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.receipts import NewParkedReceipt, NewReceipt
+from homing.store.statements.receipts import NewParkedReceipt, NewReceipt, ReceiptCandidate
 
 RECEIPTS_PENDING_MAX: Final = 50_000
 RECEIPTS_LINGER_S: Final = 0.01

@@ -1,9 +1,9 @@
 """Finds the messages of receipts by the message IDs that their submit answers may have had."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -12,12 +12,17 @@ from homing.common import ids
 from homing.model import CarrierReceipt
 from homing.receipts.id_formats import key_in_format, keys_by_format
 from homing.receipts.learnt_formats import LearntIdFormats
-from homing.receipts.matching import PartKey, ReceiptCandidate, ReceiptMatch, agrees, choose, is_contradicted
+from homing.receipts.matching import PartKey, ReceiptMatch, agrees, choose, is_contradicted
 from homing.states import TABLE, MessageState
 from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.rows import Executor
-from homing.store.statements.receipts import AttemptReference, CandidateRow, ReceiptReference, UnansweredAttempt
+from homing.store.statements.receipts import (
+    AttemptReference,
+    ReceiptCandidate,
+    ReceiptReference,
+    UnansweredAttempt,
+)
 
 RECEIPT_CANDIDATES_MAX: Final = 8  # messages with the same ID that are considered: the latest
 RECEIPT_PART_CANDIDATES_MAX: Final = 64
@@ -235,67 +240,74 @@ class ReceiptLookup:
         return {(row.message_id, row.attempt) for row in rows}
 
 
+class _MatchStatement(Protocol):
+    """One of the statements that find candidates by reference."""
+
+    def __call__(
+        self,
+        db: Executor,
+        *,
+        references: Sequence[ReceiptReference],
+        first_id: int,
+        beyond_id: int,
+        looked_max: int,
+        candidates_max: int,
+    ) -> Awaitable[Sequence[ReceiptCandidate]]: ...
+
+
 async def candidates_of(
     db: Executor, lookup_keys: Sequence[LookupKey], span: tuple[int, int]
 ) -> dict[int, list[ReceiptCandidate]]:
     """By the receipt's index, the whole messages whose answer has one of its keys. `span`: as of `span_of`."""
-    if not lookup_keys:
-        return {}
-    first_id, beyond_id = span
-    rows = await statements.receipts.receipts_match(
-        db,
-        references=_references(lookup_keys),
-        first_id=first_id,
-        beyond_id=beyond_id,
-        looked_max=RECEIPT_REPEATED_REFS_MAX,
-        candidates_max=RECEIPT_CANDIDATES_MAX,
-    )
-    return _by_index(lookup_keys, rows)
+    return await _look_up(db, statements.receipts.receipts_match, lookup_keys, span, RECEIPT_CANDIDATES_MAX)
 
 
 async def part_candidates_of(
     db: Executor, lookup_keys: Sequence[LookupKey], span: tuple[int, int]
 ) -> dict[int, list[ReceiptCandidate]]:
     """As `candidates_of`, of parts of messages."""
+    return await _look_up(db, statements.receipts.receipts_match_parts, lookup_keys, span, RECEIPT_PART_CANDIDATES_MAX)
+
+
+async def _look_up(
+    db: Executor,
+    match: _MatchStatement,
+    lookup_keys: Sequence[LookupKey],
+    span: tuple[int, int],
+    candidates_max: int,
+) -> dict[int, list[ReceiptCandidate]]:
     if not lookup_keys:
         return {}
     first_id, beyond_id = span
-    rows = await statements.receipts.receipts_match_parts(
+    rows = await match(
         db,
-        references=_references(lookup_keys),
+        references=[ReceiptReference(carrier_id=carrier_id, key=key) for _index, carrier_id, key in lookup_keys],
         first_id=first_id,
         beyond_id=beyond_id,
         looked_max=RECEIPT_REPEATED_REFS_MAX,
-        candidates_max=RECEIPT_PART_CANDIDATES_MAX,
+        candidates_max=candidates_max,
     )
-    return _by_index(lookup_keys, rows)
-
-
-def _references(lookup_keys: Sequence[LookupKey]) -> Sequence[ReceiptReference]:
-    return [ReceiptReference(carrier_id=carrier_id, key=key) for _index, carrier_id, key in lookup_keys]
-
-
-def _by_index(lookup_keys: Sequence[LookupKey], rows: Sequence[CandidateRow]) -> dict[int, list[ReceiptCandidate]]:
     candidates: dict[int, list[ReceiptCandidate]] = {}
     for row in rows:
         index, _carrier_id, _key = lookup_keys[row.nth - 1]
-        candidates.setdefault(index, []).append(_candidate(row))
+        candidates.setdefault(index, []).append(row)
     return candidates
 
 
-def _candidate(row: CandidateRow | UnansweredAttempt) -> ReceiptCandidate:
+def _candidate(attempt: UnansweredAttempt) -> ReceiptCandidate:
     return ReceiptCandidate(
-        account_id=row.account_id,
-        message_id=row.message_id,
-        attempt=row.attempt,
-        part=row.part,
-        state=row.state,
-        carrier_ref=row.carrier_ref,
-        number=row.number,
-        sender=row.sender,
-        segments=row.segments,
-        is_current=row.is_current,
-        sent_at=row.sent_at,
+        account_id=attempt.account_id,
+        message_id=attempt.message_id,
+        attempt=attempt.attempt,
+        part=attempt.part,
+        state=attempt.state,
+        carrier_ref=attempt.carrier_ref,
+        number=attempt.number,
+        sender=attempt.sender,
+        segments=attempt.segments,
+        is_current=attempt.is_current,
+        sent_at=attempt.sent_at,
+        nth=0,
     )
 
 

@@ -6,38 +6,18 @@ another's hexadecimal one (docs/decisions/0010-matching-receipts.md).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from homing.receipts.id_formats import IdFormat, reference_key
 from homing.states import MessageState
+from homing.store.statements.receipts import ReceiptCandidate
 
 SIGNIFICANT_DIGITS_MIN: Final = 6
 """A shorter number is a short code or an extension, and identifies no subscriber."""
 
 PUNCTUATION: Final = str.maketrans("", "", " +-./()")
-
-
-class ReceiptCandidate(msgspec.Struct, frozen=True, gc=False):
-    """A submitted message that a receipt may be about, or one part of it.
-
-    `part` counts from 1; 0: the whole message. `is_current`: the attempt is the message's latest, and so decides its
-    state.
-    """
-
-    account_id: int
-    message_id: int
-    attempt: int
-    part: int
-    state: int
-    carrier_ref: str
-    number: str
-    sender: str
-    segments: int
-    is_current: bool
-    sent_at: datetime | None
 
 
 class ReceiptMatch(msgspec.Struct, frozen=True, gc=False):

@@ -13,12 +13,12 @@ import msgspec
 
 from homing import limits
 from homing.messages.transitions import AWAITING_LANE
-from homing.receipts.matching import PartKey, ReceiptCandidate
+from homing.receipts.matching import PartKey
 from homing.states import RANKS, TABLE, MessageState
 from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.statements.dispatch import MessageRef, QueueKey
-from homing.store.statements.receipts import AttemptKey, PartMove
+from homing.store.statements.receipts import AttemptKey, PartMove, ReceiptCandidate
 
 PART_GRACE_S: Final = 300.0  # without further receipts after a delivered part; then the message counts as delivered
 

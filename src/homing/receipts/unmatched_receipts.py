@@ -10,10 +10,10 @@ from homing.audit import record
 from homing.model import CarrierReceipt
 from homing.receipts.id_formats import IdFormat, keys_by_format, reference_key
 from homing.receipts.lookup import IncomingReceipt, candidates_of, part_candidates_of, span_of
-from homing.receipts.matching import ReceiptCandidate, agrees
+from homing.receipts.matching import agrees
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.receipts import UnmatchedReceiptDetail, UnmatchedReceiptRow
+from homing.store.statements.receipts import ReceiptCandidate, UnmatchedReceiptDetail, UnmatchedReceiptRow
 
 
 class PossibleMessage(msgspec.Struct, frozen=True):

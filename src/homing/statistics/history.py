@@ -4,64 +4,36 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from homing import limits
 from homing.model import PeriodGrain
 from homing.statistics.delta import Delta
 from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.statistics import StatisticsCell
 
 PAST_ITEMS_MAX: Final = 100_000
 
 
-class StatisticsCell(msgspec.Struct, frozen=True, gc=False):
-    """One cell in one period: the figures so far of the messages submitted in it.
-
-    `minute` is the unix minute in which the period begins, `grain` its length in minutes. Times are counts by bucket
-    (common/histogram.py), () where there are none. Amounts are micro-units.
-    """
-
-    minute: int
-    grain: int
-    account_id: int
-    app_id: str
-    country: str
-    network: str
-    prefix: str
-    carrier_id: int
-    sender: str
-    submitted: int
-    sent: int
-    delivered: int
-    undelivered: int
-    converted: int
-    refused: int
-    cost_micro: int
-    revenue_micro: int
-    receipt_times: tuple[int, ...]
-    conversion_times: tuple[int, ...]
-
-    def as_delta(self) -> Delta:
-        """The same figures as one delta of the minute in which the period begins, without times."""
-        return Delta(
-            self.minute,
-            self.account_id,
-            self.app_id,
-            self.country,
-            self.network,
-            self.prefix,
-            self.carrier_id,
-            self.sender,
-            submitted=self.submitted,
-            sent=self.sent,
-            delivered=self.delivered,
-            undelivered=self.undelivered,
-            converted=self.converted,
-            refused=self.refused,
-            cost_micro=self.cost_micro,
-            revenue_micro=self.revenue_micro,
-        )
+def delta_of(cell: StatisticsCell) -> Delta:
+    """The same figures as one delta of the minute in which the period begins, without times."""
+    return Delta(
+        cell.minute,
+        cell.account_id,
+        cell.app_id,
+        cell.country,
+        cell.network,
+        cell.prefix,
+        cell.carrier_id,
+        cell.sender,
+        submitted=cell.submitted,
+        sent=cell.sent,
+        delivered=cell.delivered,
+        undelivered=cell.undelivered,
+        converted=cell.converted,
+        refused=cell.refused,
+        cost_micro=cell.cost_micro,
+        revenue_micro=cell.revenue_micro,
+    )
 
 
 async def read_cells(
@@ -76,7 +48,7 @@ async def read_cells(
     """The cells of the periods that begin in [since, until), rounded down to whole periods, latest first; of one
     account or of all. Beyond `items_max` the oldest are left out. Raises a `PlatformFailure`.
     """
-    rows = await statements.statistics.stat_cells(
+    return await statements.statistics.stat_cells(
         database,
         grain=int(grain),
         first_period=since_minute // grain,
@@ -84,30 +56,6 @@ async def read_cells(
         account_id=account_id,
         rows_max=items_max,
     )
-    return [
-        StatisticsCell(
-            minute=row.minute,
-            grain=row.grain,
-            account_id=row.account_id,
-            app_id=row.app_id,
-            country=row.country,
-            network=row.network,
-            prefix=row.prefix,
-            carrier_id=row.carrier_id,
-            sender=row.sender,
-            submitted=row.submitted,
-            sent=row.sent,
-            delivered=row.delivered,
-            undelivered=row.undelivered,
-            converted=row.converted,
-            refused=row.refused,
-            cost_micro=row.cost_micro,
-            revenue_micro=row.revenue_micro,
-            receipt_times=tuple(row.receipt_times or ()),
-            conversion_times=tuple(row.conversion_times or ()),
-        )
-        for row in rows
-    ]
 
 
 async def read_history(database: Database, now: datetime) -> Sequence[StatisticsCell]:

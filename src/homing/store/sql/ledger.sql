@@ -47,8 +47,11 @@ SELECT
     (SELECT count(*) FROM posting WHERE :account_id::bigint IS NULL OR account_id = :account_id) AS postings,
     (SELECT count(*) FROM message WHERE :account_id::bigint IS NULL OR account_id = :account_id) AS messages
 
+-- A stored amount that is not the recomputed one, in micro-units. `what` names it, for people.
+-- struct: LedgerDifference
+
 -- The stored bonus balance and balance against the sums of their postings.
--- name: prove_balances -> rows ProofDifference
+-- name: prove_balances -> rows LedgerDifference
 -- slow
 WITH legs AS (
     SELECT account_id, destination AS account, amount_micro
@@ -76,7 +79,7 @@ UNION ALL
 SELECT account_id, 'balance', balance, balance_computed::bigint FROM compared WHERE balance <> balance_computed
 
 -- The charges of each submission's messages, by the account that paid, against its postings.
--- name: prove_submissions -> rows ProofDifference
+-- name: prove_submissions -> rows LedgerDifference
 -- slow
 WITH charged AS (
     SELECT account_id, submission_id, sum(gift_micro) AS gift_micro, sum(charge_micro - gift_micro) AS balance_micro
@@ -104,7 +107,7 @@ WHERE coalesce(charged.gift_micro, 0) <> coalesce(posted.gift_micro, 0)
     OR coalesce(charged.balance_micro, 0) <> coalesce(posted.balance_micro, 0)
 
 -- The refund of each message against its postings. What the bonus balance paid is refunded to the bonus balance.
--- name: prove_refunds -> rows ProofDifference
+-- name: prove_refunds -> rows LedgerDifference
 -- slow
 WITH posted AS (
     SELECT account_id, message_id,
@@ -137,7 +140,7 @@ WHERE balance_posted <> balance_given
 -- Rejected, expired and failed messages are refunded; delivered and pending ones are not. Undeliverable ones are not
 -- checked: their refund followed the account's setting at that time. Every charge names a submission, every refund a
 -- message.
--- name: prove_outcomes -> rows ProofDifference
+-- name: prove_outcomes -> rows LedgerDifference
 -- slow
 SELECT account_id, 'refund by the outcome of message ' || message_id AS what, refund_micro AS recorded,
     CASE
@@ -162,7 +165,7 @@ WHERE (:account_id::bigint IS NULL OR account_id = :account_id)
         OR source = :LedgerAccount.SALES AND message_id IS NULL
     )
 
--- name: prove_prices -> rows ProofDifference
+-- name: prove_prices -> rows LedgerDifference
 -- slow
 SELECT account_id, 'segments x price of message ' || message_id AS what,
     charge_micro AS recorded, price_micro * segments AS computed

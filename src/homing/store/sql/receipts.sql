@@ -1,13 +1,17 @@
+-- A submitted message that a receipt may be about, or one part of it. `part` counts from 1; 0: the whole message.
+-- `is_current`: the attempt is the message's latest, and so decides its state. `nth`: of the looked-up references, from
+-- 1; 0: none was looked up.
+-- struct: ReceiptCandidate
+
 -- The messages whose submit answer had a reference with one of the keys (`reference_key`), the newest first. The rows
 -- are limited before they are sorted (`looked_max`): a carrier that answers every submit with the same ID must not make
 -- each receipt read all of them. One bound on message IDs prunes partitions; with both bounds the planner would take
 -- the primary key in place of the reference's index.
--- name: receipts_match -> rows CandidateRow
+-- name: receipts_match -> rows ReceiptCandidate
 -- not null: carrier_ref
 -- takes: references ReceiptReference
-SELECT r.nth, a.account_id, a.message_id, a.attempt, 0 AS part, :MessageState.SENT AS state, a.carrier_ref, m.number,
-    m.sender, m.segments,
-    (a.carrier_id = m.carrier_id AND a.carrier_ref = m.carrier_ref) IS TRUE AS is_current, m.sent_at
+SELECT a.account_id, a.message_id, a.attempt, 0 AS part, :MessageState.SENT AS state, a.carrier_ref, m.number, m.sender,
+    m.segments, (a.carrier_id = m.carrier_id AND a.carrier_ref = m.carrier_ref) IS TRUE AS is_current, m.sent_at, r.nth
 FROM unnest(:references) WITH ORDINALITY AS r (carrier_id int, key text, nth)
 CROSS JOIN LATERAL (
     SELECT *
@@ -24,11 +28,11 @@ CROSS JOIN LATERAL (
 JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
 
 -- As above, for parts of messages.
--- name: receipts_match_parts -> rows CandidateRow
+-- name: receipts_match_parts -> rows ReceiptCandidate
 -- not null: carrier_ref
 -- takes: references ReceiptReference
-SELECT r.nth, p.account_id, p.message_id, p.attempt, p.part, p.state, p.carrier_ref, m.number, m.sender,
-    m.segments, (p.carrier_id = m.carrier_id AND a.carrier_ref = m.carrier_ref) IS TRUE AS is_current, m.sent_at
+SELECT p.account_id, p.message_id, p.attempt, p.part, p.state, p.carrier_ref, m.number, m.sender, m.segments,
+    (p.carrier_id = m.carrier_id AND a.carrier_ref = m.carrier_ref) IS TRUE AS is_current, m.sent_at, r.nth
 FROM unnest(:references) WITH ORDINALITY AS r (carrier_id int, key text, nth)
 CROSS JOIN LATERAL (
     SELECT *

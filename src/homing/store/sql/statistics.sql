@@ -102,11 +102,16 @@ DELETE FROM stat WHERE grain = :grain AND period < :before_period
 -- slow
 VACUUM (TRUNCATE) stat_delta, stat_pending
 
--- name: stat_cells -> rows StatCellFigures
+-- One cell in one period: the figures so far of the messages submitted in it. `minute` is the unix minute in which the
+-- period begins, `grain` its length in minutes. Times are counts by bucket (common/histogram.py), empty where there are
+-- none. Amounts are micro-units.
+-- struct: StatisticsCell
+
+-- name: stat_cells -> rows StatisticsCell
 -- slow
 SELECT s.period * s.grain AS minute, s.grain, s.account_id, c.app_id, c.country, c.network, c.prefix, c.carrier_id,
     c.sender, s.submitted, s.sent, s.delivered, s.undelivered, s.converted, s.refused, s.cost_micro, s.revenue_micro,
-    s.receipt_times, s.conversion_times
+    coalesce(s.receipt_times, '{}') AS receipt_times, coalesce(s.conversion_times, '{}') AS conversion_times
 FROM stat AS s
 JOIN stat_cell AS c ON c.account_id = s.account_id AND c.cell_id = s.cell_id
 WHERE s.grain = :grain AND s.period >= :first_period AND s.period < :beyond_period
@@ -233,10 +238,13 @@ WHERE grain = :PeriodGrain.MINUTE AND period >= :first_minute
 
 -- --- the proof -------------------------------------------------------------------------------------------------
 
+-- A figure of one cell and period that differs from the messages. `minute`: the unix minute in which it begins.
+-- struct: StatisticsDifference
+
 -- What is kept (and still to be added up) in periods of a grain (`grain`) from one (`first_period`) on, against what
 -- messages, attempts and conversions say, cell by cell. Times are compared by their number and their weights: each by
 -- its bucket's place.
--- name: stat_prove -> rows StatDifference
+-- name: stat_prove -> rows StatisticsDifference
 -- slow
 WITH sent_out AS (
     SELECT accepted_minute(message_id) / :grain AS period, *
@@ -302,10 +310,9 @@ WITH sent_out AS (
     ) AS figure (name, value)
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 )
-SELECT period, account_id, app_id, country, network, prefix, carrier_id, sender, name,
-    coalesce(recorded, 0)::bigint AS recorded, coalesce(counted, 0)::bigint AS counted
-
+SELECT :grain::int AS grain, period * :grain AS minute, account_id, app_id, country, network, prefix, carrier_id, sender,
+    name AS figure, coalesce(recorded, 0)::bigint AS recorded, coalesce(counted, 0)::bigint AS counted
 FROM compared
 WHERE coalesce(recorded, 0) <> coalesce(counted, 0)
-ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+ORDER BY 2, 3, 4, 5, 6, 7, 8, 9, 10
 LIMIT :rows_max

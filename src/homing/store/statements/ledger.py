@@ -39,8 +39,8 @@ class ProofCounts(msgspec.Struct, frozen=True, gc=False):
     messages: int
 
 
-class ProofDifference(msgspec.Struct, frozen=True, gc=False):
-    """A row of `prove_balances`, `prove_submissions`, `prove_refunds`, `prove_outcomes`, `prove_prices`."""
+class LedgerDifference(msgspec.Struct, frozen=True, gc=False):
+    """A stored amount that is not the recomputed one, in micro-units. `what` names it, for people."""
 
     account_id: int
     what: str
@@ -120,40 +120,40 @@ async def prove_counts(db: Executor, *, account_id: int | None) -> ProofCounts:
     return await fetch_row(db, _SQL["prove_counts"], ProofCounts, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 
-async def prove_balances(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
+async def prove_balances(db: Executor, *, account_id: int | None) -> list[LedgerDifference]:
     """The stored bonus balance and balance against the sums of their postings."""
     return await fetch_rows(
-        db, _SQL["prove_balances"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+        db, _SQL["prove_balances"], LedgerDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
 
-async def prove_submissions(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
+async def prove_submissions(db: Executor, *, account_id: int | None) -> list[LedgerDifference]:
     """The charges of each submission's messages, by the account that paid, against its postings."""
     return await fetch_rows(
-        db, _SQL["prove_submissions"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+        db, _SQL["prove_submissions"], LedgerDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
 
-async def prove_refunds(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
+async def prove_refunds(db: Executor, *, account_id: int | None) -> list[LedgerDifference]:
     """The refund of each message against its postings. What the bonus balance paid is refunded to the bonus balance."""
     return await fetch_rows(
-        db, _SQL["prove_refunds"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+        db, _SQL["prove_refunds"], LedgerDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
 
-async def prove_outcomes(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
+async def prove_outcomes(db: Executor, *, account_id: int | None) -> list[LedgerDifference]:
     """Rejected, expired and failed messages are refunded; delivered and pending ones are not. Undeliverable ones are
     not checked: their refund followed the account's setting at that time. Every charge names a submission, every
     refund a message.
     """
     return await fetch_rows(
-        db, _SQL["prove_outcomes"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+        db, _SQL["prove_outcomes"], LedgerDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
 
-async def prove_prices(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
+async def prove_prices(db: Executor, *, account_id: int | None) -> list[LedgerDifference]:
     return await fetch_rows(
-        db, _SQL["prove_prices"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+        db, _SQL["prove_prices"], LedgerDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
 

@@ -24,10 +24,12 @@ class ReceiptReference(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str
 
 
-class CandidateRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `receipts_match`, `receipts_match_parts`."""
+class ReceiptCandidate(msgspec.Struct, frozen=True, gc=False):
+    """A submitted message that a receipt may be about, or one part of it. `part` counts from 1; 0: the whole
+    message. `is_current`: the attempt is the message's latest, and so decides its state. `nth`: of the looked-up
+    references, from 1; 0: none was looked up.
+    """
 
-    nth: int
     account_id: int
     message_id: int
     attempt: int
@@ -39,6 +41,7 @@ class CandidateRow(msgspec.Struct, frozen=True, gc=False):
     segments: int
     is_current: bool
     sent_at: datetime | None
+    nth: int
 
 
 class UnansweredAttempt(msgspec.Struct, frozen=True, gc=False):
@@ -318,7 +321,7 @@ async def receipts_match(
     beyond_id: int,
     looked_max: int,
     candidates_max: int,
-) -> list[CandidateRow]:
+) -> list[ReceiptCandidate]:
     """The messages whose submit answer had a reference with one of the keys (`reference_key`), the newest first. The
     rows are limited before they are sorted (`looked_max`): a carrier that answers every submit with the same ID must
     not make each receipt read all of them. One bound on message IDs prunes partitions; with both bounds the planner
@@ -327,7 +330,7 @@ async def receipts_match(
     return await fetch_rows(
         db,
         _SQL["receipts_match"],
-        CandidateRow,
+        ReceiptCandidate,
         *columns(references, 2),
         first_id,
         beyond_id,
@@ -344,12 +347,12 @@ async def receipts_match_parts(
     beyond_id: int,
     looked_max: int,
     candidates_max: int,
-) -> list[CandidateRow]:
+) -> list[ReceiptCandidate]:
     """As above, for parts of messages."""
     return await fetch_rows(
         db,
         _SQL["receipts_match_parts"],
-        CandidateRow,
+        ReceiptCandidate,
         *columns(references, 2),
         first_id,
         beyond_id,

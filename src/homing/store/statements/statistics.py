@@ -89,8 +89,11 @@ class PendingChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     revenue_micro: int
 
 
-class StatCellFigures(msgspec.Struct, frozen=True, gc=False):
-    """A row of `stat_cells`."""
+class StatisticsCell(msgspec.Struct, frozen=True, gc=False):
+    """One cell in one period: the figures so far of the messages submitted in it. `minute` is the unix minute in
+    which the period begins, `grain` its length in minutes. Times are counts by bucket (common/histogram.py), empty
+    where there are none. Amounts are micro-units.
+    """
 
     minute: int
     grain: int
@@ -109,8 +112,8 @@ class StatCellFigures(msgspec.Struct, frozen=True, gc=False):
     refused: int
     cost_micro: int
     revenue_micro: int
-    receipt_times: list[int] | None
-    conversion_times: list[int] | None
+    receipt_times: list[int]
+    conversion_times: list[int]
 
 
 class StatReportRow(msgspec.Struct, frozen=True, gc=False):
@@ -187,10 +190,11 @@ class StatPulse(msgspec.Struct, frozen=True, gc=False):
     refused: int | None
 
 
-class StatDifference(msgspec.Struct, frozen=True, gc=False):
-    """A row of `stat_prove`."""
+class StatisticsDifference(msgspec.Struct, frozen=True, gc=False):
+    """A figure of one cell and period that differs from the messages. `minute`: the unix minute in which it begins."""
 
-    period: int
+    grain: int
+    minute: int
     account_id: int
     app_id: str
     country: str
@@ -198,7 +202,7 @@ class StatDifference(msgspec.Struct, frozen=True, gc=False):
     prefix: str
     carrier_id: int
     sender: str
-    name: str
+    figure: str
     recorded: int
     counted: int
 
@@ -250,11 +254,11 @@ async def stat_shrink(db: Executor) -> None:
 
 async def stat_cells(
     db: Executor, *, grain: int, first_period: int, beyond_period: int, account_id: int | None, rows_max: int
-) -> list[StatCellFigures]:
+) -> list[StatisticsCell]:
     return await fetch_rows(
         db,
         _SQL["stat_cells"],
-        StatCellFigures,
+        StatisticsCell,
         grain,
         first_period,
         beyond_period,
@@ -335,7 +339,7 @@ async def stat_pulse(db: Executor, *, first_minute: int) -> StatPulse:
 
 async def stat_prove(
     db: Executor, *, grain: int, first_period: int, account_id: int | None, rows_max: int
-) -> list[StatDifference]:
+) -> list[StatisticsDifference]:
     """What is kept (and still to be added up) in periods of a grain (`grain`) from one (`first_period`) on, against
     what messages, attempts and conversions say, cell by cell. Times are compared by their number and their weights:
     each by its bucket's place.
@@ -343,7 +347,7 @@ async def stat_prove(
     return await fetch_rows(
         db,
         _SQL["stat_prove"],
-        StatDifference,
+        StatisticsDifference,
         grain,
         first_period,
         account_id,
