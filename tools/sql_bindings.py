@@ -25,6 +25,8 @@ from tools.libpq import Described, Libpq
 
 PACKAGE: Final = Path(homing.__file__).parent / "store" / "statements"
 WIDTH: Final = 120
+INNERMOST: Final = re.compile(r"\([^()]*\)")
+STAR: Final = re.compile(r"(?:\bSELECT|\bDISTINCT|\bRETURNING|,)\s+(?:\w+\.)?\*")
 TYPES: Final[Mapping[str, str]] = {
     "bool": "bool",
     "bytea": "bytes",
@@ -226,10 +228,23 @@ class Bindings:
 
 
 def _described(database: Libpq, definition: queries.Definition) -> Described:
+    must_name_columns(definition)
     try:
         return database.describe(definition.text)
     except ValueError as error:
         raise ValueError(f"{definition.name}: {error}") from error
+
+
+def must_name_columns(definition: queries.Definition) -> None:
+    """Raises ValueError for a result with `*`. Rows are read by position: a column that a later release adds to the
+    table would move the others in processes that still run this one.
+    """
+    outermost = definition.text
+    while (shorter := INNERMOST.sub("", outermost)) != outermost:
+        outermost = queries.Statement(shorter)
+    returning = outermost.rfind("RETURNING")
+    if definition.gives and STAR.search(outermost[max(0, returning) :]):
+        raise ValueError(f"{definition.name}: name the columns of its result in place of *")
 
 
 def _struct(shape: Shape) -> Iterator[str]:

@@ -6,7 +6,7 @@ JOIN credential USING (dialect, key)
 WHERE credential.revoked_at IS NULL
 UNION ALL
 -- In some dialects (`email_keyed`) an account's e-mail is accepted as its key, with the newest password.
-SELECT newest.* FROM (
+SELECT newest.dialect, newest.key, newest.secret, newest.account_id FROM (
     SELECT DISTINCT ON (asked.dialect, asked.key) asked.dialect, asked.key, credential.secret, credential.account_id
     FROM unnest(:keys) AS asked (dialect smallint, key text)
     JOIN account ON account.email = asked.key

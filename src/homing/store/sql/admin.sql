@@ -1,8 +1,13 @@
 -- name: account_find -> row? AccountRow
-SELECT * FROM account WHERE account_id = :account_id? OR name = :name ORDER BY (account_id = :account_id) DESC LIMIT 1
+SELECT account_id, name, email, created_at, locked_at, lock_reason, allowed_networks, queries_per_s, templates_required,
+    refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s, bound_at,
+    unicode_fallback, smpp_charset FROM account WHERE account_id = :account_id? OR name = :name ORDER BY (account_id =
+    :account_id) DESC LIMIT 1
 
 -- name: account_list -> rows AccountListRow
-SELECT a.*, b.gift_micro, b.balance_micro, b.credit_micro
+SELECT a.account_id, a.name, a.email, a.created_at, a.locked_at, a.lock_reason, a.allowed_networks, a.queries_per_s,
+    a.templates_required, a.refund_undeliverable, a.default_sender, a.retention_days, a.binds_max, a.bind_window,
+    a.submits_per_s, a.bound_at, a.unicode_fallback, a.smpp_charset, b.gift_micro, b.balance_micro, b.credit_micro
 FROM account AS a
 JOIN balance AS b USING (account_id)
 ORDER BY a.account_id
@@ -67,7 +72,8 @@ RETURNING app_id
 
 -- With `sent` and `converted` of today and the day before.
 -- name: app_list -> rows AppListRow
-SELECT app.*, coalesce(recent.sent, 0) AS sent, coalesce(recent.converted, 0) AS converted
+SELECT app.app_id, app.account_id, app.name, app.report_url, app.inbound_url, app.created_at, app.expects_conversions,
+    coalesce(recent.sent, 0) AS sent, coalesce(recent.converted, 0) AS converted
 FROM app
 LEFT JOIN (
     SELECT app_id, sum(sent)::bigint AS sent, sum(converted)::bigint AS converted
@@ -80,10 +86,12 @@ WHERE app.account_id = :account_id
 ORDER BY app.created_at, app.app_id
 
 -- name: app_find -> row? AppRow
-SELECT * FROM app WHERE app_id = :app_id
+SELECT app_id, account_id, name, report_url, inbound_url, created_at, expects_conversions FROM app WHERE app_id =
+    :app_id
 
 -- name: app_lock -> row? AppRow
-SELECT * FROM app WHERE app_id = :app_id AND account_id = :account_id FOR UPDATE
+SELECT app_id, account_id, name, report_url, inbound_url, created_at, expects_conversions FROM app WHERE app_id =
+    :app_id AND account_id = :account_id FOR UPDATE
 
 -- name: app_change
 UPDATE app
@@ -265,7 +273,8 @@ SET priority = coalesce(:priority::int, r.priority), weight = coalesce(:weight::
 RETURNING route_id, priority, weight
 
 -- name: route_list -> rows RouteListRow
-SELECT r.*, a.name AS account, c.name AS carrier, c.enabled
+SELECT r.route_id, r.account_id, r.prefix, r.carrier_id, r.priority, r.weight, r.app_id, r.sender, r.country, r.network,
+    r.traffic, r.strategy, r.ceiling_micro, a.name AS account, c.name AS carrier, c.enabled
 FROM route AS r
 JOIN carrier AS c USING (carrier_id)
 LEFT JOIN account AS a ON a.account_id = r.account_id
@@ -279,7 +288,8 @@ WHERE account_id = :account_id AND app_id = :app_id AND sender = :sender AND tra
     AND country = :country AND network = :network AND prefix = :prefix
 
 -- name: route_lock -> row? LockedRoute
-SELECT r.*, c.name AS carrier, a.name AS account
+SELECT r.route_id, r.account_id, r.prefix, r.carrier_id, r.priority, r.weight, r.app_id, r.sender, r.country, r.network,
+    r.traffic, r.strategy, r.ceiling_micro, c.name AS carrier, a.name AS account
 FROM route AS r
 JOIN carrier AS c USING (carrier_id)
 LEFT JOIN account AS a ON a.account_id = r.account_id

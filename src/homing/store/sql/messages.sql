@@ -2,20 +2,31 @@
 -- or the carrier's id is what finds a handful of rows (docs/decisions/0002-plans-and-indexes.md).
 -- name: messages_by_id -> rows MessageRow
 -- takes: keys MessageRef
-SELECT m.*
+SELECT m.account_id, m.message_id, m.submission_id, m.dialect, m.app_id, m.request_id, m.raw_number, m.number,
+    m.country, m.mcc, m.mnc, m.sender, m.text, m.encoding, m.segments, m.traffic, m.reference, m.callback_url,
+    m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.route_id, m.carrier_id, m.notes, m.state,
+    m.expires_at, m.sent_at, m.final_at, m.carrier_ref, m.error_code, m.error_text, m.registered, m.carrier_cost_micro,
+    m.reason, m.submitted_at, m.state_seen
 FROM (SELECT DISTINCT * FROM unnest(:keys) AS w (account_id bigint, message_id bigint)) AS requested
 JOIN message_seen AS m
     ON m.account_id = ANY (ARRAY[requested.account_id]) AND m.message_id = ANY (ARRAY[requested.message_id])
 
 -- name: message_by_reference -> row? MessageRow
-SELECT *
+SELECT account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number, country, mcc, mnc,
+    sender, text, encoding, segments, traffic, reference, callback_url, price_micro, charge_micro, gift_micro,
+    refund_micro, route_id, carrier_id, notes, state, expires_at, sent_at, final_at, carrier_ref, error_code,
+    error_text, registered, carrier_cost_micro, reason, submitted_at, state_seen
 FROM message_seen
 WHERE reference = :reference AND account_id + 0 = :account_id
 ORDER BY message_id + 0 DESC
 LIMIT 1
 
 -- name: message_by_carrier_ref -> row? MessageRow
-SELECT m.*
+SELECT m.account_id, m.message_id, m.submission_id, m.dialect, m.app_id, m.request_id, m.raw_number, m.number,
+    m.country, m.mcc, m.mnc, m.sender, m.text, m.encoding, m.segments, m.traffic, m.reference, m.callback_url,
+    m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.route_id, m.carrier_id, m.notes, m.state,
+    m.expires_at, m.sent_at, m.final_at, m.carrier_ref, m.error_code, m.error_text, m.registered, m.carrier_cost_micro,
+    m.reason, m.submitted_at, m.state_seen
 FROM attempt AS a
 JOIN message_seen AS m USING (account_id, message_id)
 WHERE reference_key(a.carrier_ref) = reference_key(:carrier_ref) AND a.carrier_ref = :carrier_ref

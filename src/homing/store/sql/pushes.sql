@@ -11,7 +11,8 @@
 
 -- name: pushes_recent -> rows PushRow
 -- null: answered_at, status, answer
-SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
+SELECT p.account_id, p.push_id, p.message_id, p.dialect, p.kind, p.url, p.created_at, p.due_at, p.attempts, p.outcome,
+    a.name AS account, last.at AS answered_at, last.status, last.answer
 FROM account AS a
 CROSS JOIN LATERAL (
     SELECT account_id, push_id, message_id, dialect, kind, url, created_at, due_at, attempts, outcome
@@ -29,7 +30,8 @@ LIMIT :rows_max
 
 -- name: pushes_given_up -> rows PushRow
 -- null: answered_at, status, answer
-SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
+SELECT p.account_id, p.push_id, p.message_id, p.dialect, p.kind, p.url, p.created_at, p.due_at, p.attempts, p.outcome,
+    a.name AS account, last.at AS answered_at, last.status, last.answer
 FROM account AS a
 CROSS JOIN LATERAL (
     SELECT account_id, push_id, message_id, dialect, kind, url, created_at, due_at, attempts, outcome
@@ -50,7 +52,8 @@ LIMIT :rows_max
 -- each lane `looked_max` are read from that end.
 -- name: pushes_failing -> rows PushRow
 -- null: answered_at, status, answer
-SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
+SELECT p.account_id, p.push_id, p.message_id, p.dialect, p.kind, p.url, p.created_at, p.due_at, p.attempts, p.outcome,
+    a.name AS account, last.at AS answered_at, last.status, last.answer
 FROM generate_series(:PushLane.BINDS, :PUSH_LANES::int - 1) AS lanes (lane)
 CROSS JOIN LATERAL (
     SELECT account_id, push_id, message_id, dialect, kind, url, created_at, due_at, attempts, outcome

@@ -291,7 +291,8 @@ CROSS JOIN LATERAL (
 -- Read carrier by carrier, as the index is ordered.
 -- name: unmatched_list -> rows UnmatchedReceiptRow
 -- not null: given_up_at
-SELECT p.*, c.name AS carrier
+SELECT p.parked_id, p.carrier_id, p.carrier_ref, p.number, p.received_at, p.state, p.error_code, p.raw, p.replays,
+    p.given_up_at, c.name AS carrier
 FROM carrier AS c
 CROSS JOIN LATERAL (
     SELECT parked_id, carrier_id, carrier_ref, number, received_at, state, error_code, raw, replays, given_up_at
@@ -322,7 +323,8 @@ WHERE counted.receipts > 0
 ORDER BY counted.receipts DESC, c.name
 
 -- name: unmatched_show -> row? UnmatchedReceiptDetail
-SELECT p.*, c.name AS carrier
+SELECT p.parked_id, p.carrier_id, p.carrier_ref, p.received_at, p.state, p.error_code, p.raw, p.given_up_at, p.number,
+    p.replays, p.waiting_since, p.due_at, c.name AS carrier
 FROM parked_receipt AS p
 LEFT JOIN carrier AS c USING (carrier_id)
 WHERE p.parked_id = :parked_id
@@ -436,7 +438,8 @@ WHERE :carrier_ref = '' OR NOT EXISTS (
 )
 
 -- name: unmatched_inbound_list -> rows UnmatchedInboundRow
-SELECT u.*, c.name AS carrier
+SELECT u.unmatched_id, u.carrier_id, u.number, u.recipient, u.content, u.carrier_ref, u.received_at, u.kept_at,
+    u.replay_at, u.replays, c.name AS carrier
 FROM unmatched_inbound AS u
 LEFT JOIN carrier AS c USING (carrier_id)
 WHERE (:carrier_id?::int IS NULL OR u.carrier_id = :carrier_id)

@@ -1,13 +1,15 @@
 -- Users of the console (users/).
 
 -- name: user_find -> row? UserRow
-SELECT u.*, a.name AS account
+SELECT u.user_id, u.name, u.role, u.account_id, u.password, u.totp_secret, u.totp_step, u.disabled_at, u.created_at,
+    a.name AS account
 FROM console_user AS u
 LEFT JOIN account AS a USING (account_id)
 WHERE u.name = :name
 
 -- name: user_get -> row? UserRow
-SELECT u.*, a.name AS account
+SELECT u.user_id, u.name, u.role, u.account_id, u.password, u.totp_secret, u.totp_step, u.disabled_at, u.created_at,
+    a.name AS account
 FROM console_user AS u
 LEFT JOIN account AS a USING (account_id)
 WHERE u.user_id = :user_id
@@ -115,7 +117,8 @@ VALUES (:token, :user_id, :is_complete, now() + :lifetime::interval, :address, :
 
 -- An active session with its user.
 -- name: session_find -> row? SessionRow
-SELECT s.is_complete, s.created_at AS signed_in_at, s.seen_at, u.*, a.name AS account
+SELECT s.is_complete, s.created_at AS signed_in_at, s.seen_at, u.user_id, u.name, u.role, u.account_id, u.password,
+    u.totp_secret, u.totp_step, u.disabled_at, u.created_at, a.name AS account
 FROM console_session AS s
 JOIN console_user AS u USING (user_id)
 LEFT JOIN account AS a USING (account_id)
