@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CORES   := $(shell getconf _NPROCESSORS_ONLN)
-# Most tests wait for processes and sockets, so that there may be more of them than cores, but not many more.
-TESTERS ?= $(shell echo $$(( $(CORES) + 1 )))
+# Most tests wait for processes and sockets: twice the cores are half busy, and more make the waits themselves late.
+TESTERS ?= $(shell echo $$(( 2 * $(CORES) )))
 # On a terminal pip shows what it is doing: a minute of silence looks like a hang.
 PIP    := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)
 

@@ -225,7 +225,8 @@ async def test_a_keyboard_is_enough(opened: Opening, server: Server, console: st
     name, _viewer = await signed_in(console, server.database)
     async with opened() as page:
         await page.goto("/sign-in")
-        await page.keyboard.type(name)  # the name's field has the focus
+        await expect(page.locator("[name=name]")).to_be_focused()
+        await page.keyboard.type(name)
         await page.keyboard.press("Tab")
         await page.keyboard.type("a long enough password")
         await page.keyboard.press("Enter")

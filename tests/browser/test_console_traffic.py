@@ -46,8 +46,8 @@ async def scene(server: Server, console: str, sink: Sink) -> Scene:
     message_id = await send(server, account, "8613811230002")
     await until_ended(viewer, message_id)
     await server.query(
-        "INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, attempts, outcome)"
-        " SELECT $1, 0, $2, 2, 'https://customer.example/reports/' || n, '', now(), 11, 2"
+        "INSERT INTO push (account_id, lane, message_id, dialect, kind, url, body, created_at, attempts, outcome)"
+        " SELECT $1, 0, $2, 2, 1, 'https://customer.example/reports/' || n, '', now(), 11, 2"
         " FROM generate_series(1, 4) AS n",
         account.account_id,
         message_id,

@@ -4,6 +4,7 @@ import json
 
 from homing.admin import carriers, routes
 from homing.model import Outcome, UserRole
+from homing.reasons import Reason, ReasonCode, encode_reason
 from homing.routing.catalogue_cache import read_catalogue
 from homing.routing.rules import RouteRequest, RouteScope
 from homing.store import statements
@@ -43,15 +44,19 @@ async def test_what_a_carrier_did_not_take_is_counted_by_code_and_shown_as_text(
     carrier_id = await carrier(server, "picky")
     await server.query(
         "INSERT INTO attempt (account_id, message_id, attempt, carrier_id, started_at, answered_at, outcome,"
-        " error_code, error_text)"
+        " error_code, error_text, reason)"
         " SELECT 1, (extract(epoch FROM now())::bigint * 1000 - 1735689600000 << 12) | n, 1, $1, now(), now(),"
-        " CASE WHEN n = 4 THEN 1 ELSE $2::int END, '88', $3 FROM generate_series(1, 4) AS n",
+        " CASE WHEN n = 4 THEN 1 ELSE $2::int END, CASE WHEN n < 5 THEN '88' END, CASE WHEN n < 5 THEN $3 END,"
+        " CASE WHEN n = 5 THEN $4::text::jsonb END FROM generate_series(1, 5) AS n",
         carrier_id,
         int(Outcome.DEFERRED),
         HOSTILE,
+        encode_reason(Reason.of(ReasonCode.ATTEMPT_NO_CONNECTION)),
     )
     _name, viewer = await signed_in(console, server.database)
-    await shows(viewer, "/carriers/picky", f"Deferred, will be retried 88 {HOSTILE} 3 ")
+    await shows(
+        viewer, "/carriers/picky", f"Deferred, will be retried 88 {HOSTILE} 3 ", "no free connection to the vendor 1 "
+    )
     assert HOSTILE not in (await viewer.get("/carriers/picky")).text
     await server.query("DELETE FROM attempt WHERE carrier_id = $1", carrier_id)
 

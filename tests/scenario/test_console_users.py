@@ -55,7 +55,7 @@ async def test_what_cannot_be_a_user_is_said(server: Server, console: str) -> No
         assert page.status == 422, values
         assert words in page.words, page.words
         assert "<script>." not in page.text
-    assert (await viewer.get("/users?name=new")).words.count("No users found") == 1
+    assert (await viewer.get("/users?name=nobody-of-this-name")).words.count("No users found") == 1
     for path in ("/users/0", "/users/x", "/users/99999999999999999999"):
         assert (await viewer.get(path)).status == 404
 

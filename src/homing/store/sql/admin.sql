@@ -216,6 +216,7 @@ GROUP BY 1
 -- Answers other than "accepted" since `since` by code, of a carrier (`carrier_id`) or (null) all; of the latest
 -- `answers_max` answers.
 -- name: carrier_errors -> rows CarrierErrorRow
+-- null: error_text
 SELECT c.carrier_id, e.outcome, e.error_code, e.error_text, e.reason, count(*) AS answers,
     max(e.answered_at) AS last_at,
     (array_agg(e.message_id ORDER BY e.answered_at DESC))[1] AS message_id

@@ -120,6 +120,7 @@ ORDER BY f.seen_at DESC, f.carrier_id, f.kind
 -- The evidence: messages that a carrier reported as delivered and that brought nobody back, of apps that report who
 -- comes back, in [`first_id`, `beyond_id`) by id.
 -- name: learn_fake_messages -> rows FakeMessageRow
+-- null: receipt_s
 -- takes: apps AppKey
 -- slow
 SELECT m.account_id, a.name AS account, m.app_id, m.message_id, m.carrier_ref, m.country, m.mcc, m.mnc, m.sender,

@@ -212,7 +212,7 @@ class CarrierErrorRow(msgspec.Struct, frozen=True, gc=False):
     carrier_id: int
     outcome: int
     error_code: str | None
-    error_text: str
+    error_text: str | None
     reason: str | None
     answers: int
     last_at: datetime

@@ -177,7 +177,7 @@ class FakeMessageRow(msgspec.Struct, frozen=True, gc=False):
     submitted_at: datetime
     sent_at: datetime | None
     final_at: datetime | None
-    receipt_s: float
+    receipt_s: float | None
     segments: int
     carrier_cost_micro: int | None
 
