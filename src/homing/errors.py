@@ -116,6 +116,28 @@ class InsufficientBalance(Refusal):
     retryable = True
 
 
+class LimitReached(Refusal):
+    """As many messages as the limits allow were sent; `retry_after_s`: until there is room."""
+
+    retryable = True
+
+    def __init__(self, detail: str = "", *, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class AppLimitReached(LimitReached):
+    """The app has sent as many codes as its limit allows."""
+
+
+class NumberLimitReached(LimitReached):
+    """As many codes as the limit allows were sent to this number."""
+
+
+class VerificationOver(Refusal):
+    """The verification is over, or its code was sent as often as it may be."""
+
+
 class QueryEmpty(Refusal):
     """A field of the query is empty or its id is abnormal."""
 

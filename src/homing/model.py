@@ -2,7 +2,7 @@
 
 import enum
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -116,13 +116,111 @@ class UserRole(enum.IntEnum):
     CUSTOMER = 3  # their own account
 
 
+CODE_MARK: Final = "##code##"  # in the place of a code
+UNIT_S: Final = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+
+
+class VerificationStatus(enum.IntEnum):
+    """What became of a code. One whose time ran out stays `PENDING`; it is expired by its `expires_at`."""
+
+    PENDING = 0
+    VERIFIED = 1
+    FAILED = 2  # as many wrong codes as it allows
+    CANCELLED = 3
+
+
+class CheckOutcome(enum.IntEnum):
+    """What checking an entered code found."""
+
+    VERIFIED = 0
+    WRONG = 1
+    EXPIRED = 2
+    TOO_MANY_ATTEMPTS = 3
+    ALREADY_VERIFIED = 4
+    CANCELLED = 5
+    UNKNOWN = 6  # the account has no such verification
+
+
+class CodeAlphabet(enum.IntEnum):
+    """What codes are made of."""
+
+    NUMERIC = 1
+    ALPHA = 2
+    ALPHANUMERIC = 3
+    HEX = 4
+
+
+class LimitScope(enum.IntEnum):
+    """What a limit counts, within an account."""
+
+    APP_CODES = 1  # codes that an app sends
+    NUMBER_CODES = 2  # codes that an app sends to one number
+
+
+class SendLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """At most `most` within `period` units of time, counted from the first. `unit`: day, hour, minute, second."""
+
+    unit: Literal["day", "hour", "minute", "second"]
+    period: int
+    most: int
+
+    @property
+    def period_s(self) -> int:
+        return self.period * UNIT_S[self.unit]
+
+
+class CodeTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """A text with `CODE_MARK` in place of the code that is made for it.
+
+    `locale`: a language tag (BCP 47); "" for all languages that have no template of this name. `sender`: "" for the
+    account's default. `voice`: JSON that a dialect keeps for calls.
+    """
+
+    template_id: int
+    app_id: str
+    name: str
+    locale: str
+    text: str
+    alphabet: CodeAlphabet
+    length: int
+    sender: str
+    voice: str | None = None
+
+
+class FlowStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a flow: `wait_s` after the step before it, a code that nobody has entered goes out again by `channel`.
+
+    `status` and `channel_cut` are kept as a dialect's customer gave them.
+    """
+
+    wait_s: int
+    channel: str = "sms"
+    status: str | int | None = None
+    channel_cut: str | int | bool | None = None
+
+
+class CodeFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens to codes that nobody enters."""
+
+    flow_id: int
+    name: str
+    steps: tuple[FlowStep, ...]
+
+
 class App(msgspec.Struct, frozen=True):
-    """An SMS application of an account; `*_url` are where its reports and inbound messages are pushed."""
+    """An SMS application of an account; `*_url` are where its reports and inbound messages are pushed.
+
+    `code_expiry_s`: how long its codes can be entered. `total_limit`, `number_limit`: of the codes that it sends, to
+    all numbers and to one.
+    """
 
     app_id: str
     name: str
     report_url: str | None
     inbound_url: str | None
+    code_expiry_s: int = 300
+    total_limit: SendLimit | None = None
+    number_limit: SendLimit | None = None
 
 
 class Template(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ class ReasonCode(enum.StrEnum):
     ROUTE_CARRIERS_DOWN = "route.carriers_down"
     ROUTE_CARRIERS_TOO_EXPENSIVE = "route.carriers_too_expensive"
     ROUTE_CARRIERS_WITHOUT_FLASH = "route.carriers_without_flash"
+    ROUTE_ANOTHER_CARRIER = "route.another_carrier"
     ROUTE_ABOVE_CEILING = "route.above_ceiling"
     ROUTE_ONLY_CARRIER = "route.only_carrier"
     ROUTE_OPTED_OUT = "route.opted_out"

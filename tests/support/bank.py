@@ -12,7 +12,7 @@ from homing.accounts.profile import Profile
 from homing.admin import account_settings, carriers, prices, routes
 from homing.common.ids import IdSource
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
-from homing.intake.intake import Intake
+from homing.intake.intake import Clock, Intake, utc_now
 from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
 from homing.ledger.postings import gift, post, top_up
 from homing.ledger.proof import LedgerProof, prove
@@ -61,7 +61,7 @@ class Bank:
     _names: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
-    async def open(cls, dsn: str, processes: int) -> Self:
+    async def open(cls, dsn: str, processes: int, clock: Clock = utc_now) -> Self:
         await migrate(dsn)
         plain = Database(dsn=dsn, connections_max=CONNECTIONS, plans=FREE_PLANS)
         await plain.open()
@@ -78,7 +78,13 @@ class Bank:
             boards.append(CatalogueCache(database))
             await boards[-1].open()
             intakes.append(
-                Intake(database=database, catalogue_cache=boards[-1], numbering=numbering, next_id=IdSource(node).next)
+                Intake(
+                    database=database,
+                    catalogue_cache=boards[-1],
+                    numbering=numbering,
+                    next_id=IdSource(node).next,
+                    clock=clock,
+                )
             )
         return cls(dsn, databases, intakes, plain, carrier_id * 2, boards)
 
@@ -134,8 +140,8 @@ class Bank:
 
 
 @asynccontextmanager
-async def opened(dsn: str, processes: int) -> AsyncIterator[Bank]:
-    bank = await Bank.open(dsn, processes)
+async def opened(dsn: str, processes: int, clock: Clock = utc_now) -> AsyncIterator[Bank]:
+    bank = await Bank.open(dsn, processes, clock)
     try:
         yield bank
     finally:

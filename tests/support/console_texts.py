@@ -20,7 +20,7 @@ LOCALES = CONSOLE / "locales"
 TEMPLATE_WORDS = {"_": None, "ngettext": (1, 2)}
 ERROR_FOLDERS = ("users", "accounts", "admin", "ledger", "delivery", "receipts")
 """Whose errors the console says in every language."""
-ERROR_WORDS = {"InvalidInput": None, "CreditLimitReached": None, "SettingWarning": None}
+ERROR_WORDS = {"InvalidInput": None, "NameTaken": None, "CreditLimitReached": None, "SettingWarning": None}
 PHRASE_FOLDERS = ("i18n", "messages")
 """Whose sentences the console tells."""
 PHRASE_WORDS = {"Phrase": None}

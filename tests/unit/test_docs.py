@@ -37,7 +37,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 COMMAND = re.compile(r"^(?:\.venv/bin/|/opt/homing/\.venv/bin/)?homing( .*)$")
 METRIC = re.compile(r"""(Counter|Gauge|Histogram|\w+MetricFamily)\(\s*"(homing_\w+)\"""")
 
-LAAFFIC_CODES = [str(-code) for code in (*range(20), 22, 25)]
+LAAFFIC_CODES = [str(-code) for code in (*range(21), 22, *range(25, 30))]
 """Section 2 of the dialect's contract."""
 
 ENVIRONMENT_ONLY = {"HOMING_DATA", "HOMING_DATABASE_URL", "HOMING_SECRET_KEY", "HOMING_USER"}

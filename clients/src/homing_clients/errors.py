@@ -5,10 +5,10 @@
     ├── Refused             the vendor refused the call; nothing was done
     │   ├── AccessRefused   NotAuthenticated · AddressNotAllowed · AccountLocked · ClockOff
     │   ├── BadParameter · NumbersEmpty · NumbersTooMany · NumbersInvalid · ContentEmpty · ContentTooLong
-    │   ├── SensitiveWords · TemplateMismatch · TemplateMissing · BadTime · OutOfRange
-    │   ├── InsufficientBalance · NoRoute
+    │   ├── SensitiveWords · SensitiveCodeText · TemplateMismatch · TemplateMissing · BadTime · OutOfRange
+    │   ├── InsufficientBalance · NoRoute · NoPrice · AlreadyNamed
     │   ├── MessageUnknown · AlreadyReported
-    │   ├── TooFrequent     come again later
+    │   ├── TooFrequent     come again later: AppLimit · NumberLimit
     │   ├── HttpRefused     an HTTP status of 4xx without the dialect's words
     │   └── VendorFault     the vendor's own failure; a send may have been done all the same
     │       └── BatchFailed
@@ -161,6 +161,18 @@ class NoRoute(Refused):
     fault: ClassVar[Fault] = "account"
 
 
+class NoPrice(NoRoute):
+    """The vendor has no price for the number."""
+
+
+class AlreadyNamed(Refused):
+    """The name is taken."""
+
+
+class SensitiveCodeText(SensitiveWords):
+    """The text of a code holds a word that is not allowed."""
+
+
 class MessageUnknown(Refused):
     """A field is empty, or names no message of this account."""
 
@@ -174,6 +186,18 @@ class TooFrequent(Refused):
 
     retryable = True
     soon = True
+
+
+class AppLimit(TooFrequent):
+    """The app has sent as many codes as its limit allows."""
+
+    soon = False
+
+
+class NumberLimit(TooFrequent):
+    """As many codes as the limit allows were sent to the number."""
+
+    soon = False
 
 
 class HttpRefused(Refused):

@@ -66,8 +66,13 @@ CODES: Final[Mapping[str, type[errors.Refused]]] = {
     "-17": errors.TemplateMissing,
     "-18": errors.VendorFault,
     "-19": errors.NoRoute,
+    "-20": errors.AlreadyNamed,
     "-22": errors.BadParameter,
     "-25": errors.OutOfRange,
+    "-26": errors.NoPrice,
+    "-27": errors.AppLimit,
+    "-28": errors.NumberLimit,
+    "-29": errors.SensitiveCodeText,
 }
 """Contract, section 2. A code that is not here is a plain `Refused`."""
 

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from homing import limits
+from homing.accounts.code_settings import CodeSettings, read_code_settings, send_limit_of
 from homing.accounts.profile import Credential, Profile
 from homing.common.batching import Batcher
 from homing.common.crypto import Vault
@@ -75,6 +76,10 @@ class Directory:
             credential = await self._loads.put((dialect, key))
         return credential
 
+    async def profile_of(self, account_id: int) -> Profile | None:
+        """An account's settings as they are now, not cached; None: there is no such account."""
+        return (await self._profiles({account_id})).get(account_id)
+
     def settings_changed(self, account: str) -> None:
         """Drops the account's entries; "0" concerns no profile."""
         self._changes += 1
@@ -124,13 +129,14 @@ class Directory:
         if not account_ids:
             return {}
         ids = list(account_ids)
-        accounts, apps, senders, templates = await asyncio.gather(
+        accounts, apps, senders, templates, codes = await asyncio.gather(
             statements.accounts.profiles_accounts(self._database, account_ids=ids),
             statements.accounts.profiles_apps(self._database, account_ids=ids),
             statements.accounts.profiles_senders(self._database, account_ids=ids),
             statements.accounts.profiles_templates(self._database, account_ids=ids),
+            read_code_settings(self._database, ids),
         )
-        return {row.account_id: _profile(row, apps, senders, templates) for row in accounts}
+        return {row.account_id: _profile(row, apps, senders, templates, codes) for row in accounts}
 
 
 def _profile(
@@ -138,6 +144,7 @@ def _profile(
     apps: Sequence[AppProfileRow],
     senders: Sequence[SenderProfileRow],
     templates: Sequence[TemplateProfileRow],
+    codes: CodeSettings,
 ) -> Profile:
     account_id = account.account_id
     own_senders = [row.sender for row in senders if row.account_id == account_id]
@@ -151,7 +158,15 @@ def _profile(
         default_sender=account.default_sender or (own_senders[0] if own_senders else None),
         senders=frozenset(own_senders),
         apps={
-            row.app_id: App(row.app_id, row.name, row.report_url, row.inbound_url)
+            row.app_id: App(
+                row.app_id,
+                row.name,
+                row.report_url,
+                row.inbound_url,
+                row.code_expiry_s,
+                send_limit_of(row.total_limit),
+                send_limit_of(row.number_limit),
+            )
             for row in apps
             if row.account_id == account_id
         },
@@ -163,4 +178,7 @@ def _profile(
         submits_per_s=account.submits_per_s,
         smpp_charset=account.smpp_charset,
         unicode_fallback=account.unicode_fallback,
+        code_templates={each.template_id: each for each in codes.templates.get(account_id, ())},
+        code_flows={each.flow_id: each for each in codes.flows.get(account_id, ())},
+        test_numbers=codes.test_numbers.get(account_id, {}),
     )

@@ -1,12 +1,13 @@
 """An account's settings as dialects need them, cached until one changes."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from homing import limits
 from homing.common.networks import Network, is_within
-from homing.model import App, Template
+from homing.model import App, CodeFlow, CodeTemplate, Template
 
 BINDS_MAX_DEFAULT: Final = 8  # of an account, over all processes
 SMPP_CHARSET_DEFAULT: Final = "gsm7"
@@ -36,6 +37,10 @@ class Profile(msgspec.Struct, frozen=True):
     """One of `SMPP_CHARSETS`."""
     unicode_fallback: bool = False
     """A text that GSM 7-bit cannot encode is sent as Unicode even if the call asks for GSM 7-bit."""
+    code_templates: Mapping[int, CodeTemplate] = {}
+    code_flows: Mapping[int, CodeFlow] = {}
+    test_numbers: Mapping[str, str] = {}
+    """Numbers to which no code is sent, with the code that is right for them."""
 
     @property
     def default_app(self) -> App | None:
@@ -52,6 +57,14 @@ class Profile(msgspec.Struct, frozen=True):
         if not (digits.isascii() and digits.isdigit()):
             return None
         return next((candidate for candidate in (digits, f"+{digits}") if candidate in self.senders), None)
+
+    def code_template(self, name: str, locale: str) -> CodeTemplate | None:
+        """The template of a name in a language (BCP 47): of the locale, else of its language, else for all."""
+        by_locale = {each.locale.lower(): each for each in self.code_templates.values() if each.name == name}
+        wanted = locale.lower().replace("_", "-")
+        while wanted and wanted not in by_locale:
+            wanted = wanted.rpartition("-")[0]
+        return by_locale.get(wanted)
 
     def allows(self, address: str) -> bool:
         """Whether a call may come from this address; an empty list allows all."""

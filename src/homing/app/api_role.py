@@ -30,6 +30,9 @@ from homing.receipts.report_store import ReportStore
 from homing.routing.catalogue_cache import CatalogueCache
 from homing.serving import HttpServer
 from homing.text.numbers import Numbering
+from homing.verification.codes import CodeKeeper
+from homing.verification.flows import FlowRunner
+from homing.verification.service import Verifications
 
 
 async def open_api(runtime: Runtime) -> None:
@@ -56,9 +59,19 @@ async def open_api(runtime: Runtime) -> None:
         database=database, clock=clock, work_metrics=WorkMetrics(runtime.registry), dialects=runtime.dialects
     )
     conversions = ConversionRecorder(database, clock)
+    verifications = Verifications(
+        database=database,
+        intake=intake,
+        keeper=CodeKeeper(runtime.vault),
+        next_id=runtime.node.next_id,
+        clock=clock,
+    )
     runtime.on_close(inbox.drained)
     runtime.on_close(conversions.drained)
     runtime.on_close(intake.drained)
+    runtime.on_close(verifications.drained)
+    flows = FlowRunner(database=database, verifications=verifications, profile_of=directory.profile_of, clock=clock)
+    runtime.background("flows", flows.run)
     runtime.background("receipt_learning", lambda: _learn_from_pushed_receipts(inbox))
 
     auth_guard = await open_auth_guard(runtime)
@@ -71,6 +84,7 @@ async def open_api(runtime: Runtime) -> None:
         lookup=MessageLookup(database),
         query_budget=QueryBudget(),
         conversions=conversions,
+        verifications=verifications,
         database=database,
         steady_s=clock.unix_s,
     )

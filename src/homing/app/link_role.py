@@ -25,6 +25,7 @@ from homing.statistics.rollup import delete_expired
 from homing.store.due_poller import DuePoller
 from homing.store.maintenance import run_maintenance
 from homing.text.numbers import Numbering
+from homing.verification.housekeeping import forget_calls_and_codes
 
 
 async def open_link(runtime: Runtime) -> None:
@@ -84,7 +85,10 @@ async def open_link(runtime: Runtime) -> None:
     runtime.background("unmatched_inbound", inbound.run_replays)
     runtime.background("expiry", ExpirySweep(database, clock, dialects).run)
     runtime.background(
-        "maintenance", lambda: run_maintenance(database, runtime.dsn, lambda: delete_expired(database, clock()))
+        "maintenance",
+        lambda: run_maintenance(
+            database, runtime.dsn, lambda: delete_expired(database, clock()), lambda: forget_calls_and_codes(database)
+        ),
     )
     runtime.background("pusher", pusher.run)
     listeners = LearnerAndGuard(lambda: catalogue.catalogue)

@@ -19,7 +19,8 @@ from homing.common.batching import Batcher
 from homing.observe.logs import is_debug
 from homing.store import statements
 from homing.store.database import Database
-from homing.store.statements.conversions import ReportedConversion
+from homing.store.rows import Executor
+from homing.store.statements.conversions import ConversionRow, ReportedConversion
 
 CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
 CREDIT_CANDIDATE_MESSAGES_MAX: Final = 1_000  # messages to a number that are looked at for one
@@ -82,23 +83,7 @@ class ConversionRecorder:
 
     async def _record(self, reports: Sequence[ConversionReport]) -> list[ConversionOutcome]:
         first = {(report.account_id, report.message_id): report for report in reversed(reports)}
-        ordered = sorted(first.items())  # all batches lock rows in one order, so that they cannot deadlock
-        rows = await statements.conversions.conversions_record(
-            self._database,
-            now=self._clock(),
-            credit_ids=CREDIT_IDS,
-            candidates_max=CREDIT_CANDIDATE_MESSAGES_MAX,
-            partition_ids=PARTITION_IDS,
-            reports=[
-                ReportedConversion(
-                    account_id=report.account_id,
-                    message_id=report.message_id,
-                    dialect=report.dialect,
-                    reported_at=report.reported_at,
-                )
-                for _key, report in ordered
-            ],
-        )
+        rows = await record_conversions(self._database, list(first.values()), now=self._clock())
         recorded = {(row.account_id, row.message_id): row.recorded for row in rows}
         outcomes = []
         for report in reports:
@@ -112,3 +97,27 @@ class ConversionRecorder:
         if is_debug():
             log.debug("conversions_recorded", message_ids=[row.message_id for row in rows if row.recorded])
         return outcomes
+
+
+async def record_conversions(
+    db: Executor, reports: Sequence[ConversionReport], *, now: datetime
+) -> Sequence[ConversionRow]:
+    """Records reports, at most one of a message, in a transaction of their own or as part of one."""
+    ordered = sorted(reports, key=lambda report: (report.account_id, report.message_id))
+    # All batches lock rows in one order, so that they cannot deadlock.
+    return await statements.conversions.conversions_record(
+        db,
+        now=now,
+        credit_ids=CREDIT_IDS,
+        candidates_max=CREDIT_CANDIDATE_MESSAGES_MAX,
+        partition_ids=PARTITION_IDS,
+        reports=[
+            ReportedConversion(
+                account_id=report.account_id,
+                message_id=report.message_id,
+                dialect=report.dialect,
+                reported_at=report.reported_at,
+            )
+            for report in ordered
+        ],
+    )

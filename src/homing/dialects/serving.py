@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # every command and process knows the dialects; an api proces
     from homing.ledger.balances import BalanceReader
     from homing.messages.lookup import MessageLookup
     from homing.store.database import Database
+    from homing.verification.service import Verifications
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,9 +29,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
     `directory`: accounts by credential. `auth_guard`: slows down and locks out those who guess secrets. `intake`: takes
     submissions. `balances`, `lookup`: an account's money and messages. `query_budget`: an account's rate of queries.
-    `conversions`: records conversions. `database`: for queries that are this dialect's alone. `steady_s`: Unix time by
-    the process's clock, which does not step back. `settings`: the dialect's section, of its own `settings` type; None
-    without one.
+    `conversions`: records conversions. `verifications`: sends and checks codes. `database`: for queries that are this
+    dialect's alone. `steady_s`: Unix time by the process's clock, which does not step back. `settings`: the dialect's
+    section, of its own `settings` type; None without one.
     """
 
     directory: Directory
@@ -40,6 +41,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     lookup: MessageLookup
     query_budget: QueryBudget
     conversions: ConversionRecorder
+    verifications: Verifications
     database: Database
     steady_s: Callable[[], float]
     settings: Any = None

@@ -1,7 +1,7 @@
 """The intake: submissions of all dialects are checked, charged, stored and queued here, many in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Final
@@ -10,12 +10,14 @@ import structlog
 
 from homing import errors, limits
 from homing.common.batching import Batcher
+from homing.intake.commit import LeftOut, commit_on_terms
 from homing.intake.prepare import GuardCheck, PreparedSubmission, prepare
 from homing.intake.submission import Submission, SubmitResult
+from homing.intake.terms import NO_TERMS, EarlierAnswer
 from homing.observe.logs import is_debug
 from homing.routing.catalogue_cache import CatalogueCache
 from homing.store.database import Database
-from homing.store.submissions import submit
+from homing.store.submissions import Payment, submit
 from homing.text.numbers import Numbering
 
 SUBMIT_LINGER_S: Final = 0.001  # submissions that arrive within it share a transaction
@@ -26,7 +28,7 @@ REQUERY_ROUNDS_MAX: Final = 8  # how often a batch is reduced to what the balanc
 log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
-SubmitOutcome = errors.HomingError | None
+SubmitOutcome = errors.HomingError | EarlierAnswer | None
 """Why a submission was not accepted; None: it is stored, charged and queued."""
 
 
@@ -67,8 +69,9 @@ class Intake:
     async def submit(self, submission: Submission) -> Sequence[SubmitResult]:
         """Returns the result of each recipient, in order, when the submission is durable.
 
-        Raises a `Refusal`: nothing was stored or charged; or a `PlatformFailure`: the submission may be stored, as the
-        connection may have broken between the commit and its answer.
+        Raises a `Refusal`: nothing was stored or charged; `EarlierAnswer`: neither, since it was done before; or a
+        `PlatformFailure`: the submission may be stored, as the connection may have broken between the commit and its
+        answer.
         """
         results, outcome = self.begin(submission)
         if (error := await outcome) is not None:
@@ -84,9 +87,22 @@ class Intake:
         the ID of the submission's only message. Submitting it again is safe: the database refuses a second message with
         the ID, and `DatabaseFailed` with `poison` is raised.
         """
+        prepared, outcome = self.begin_prepared(submission, message_id)
+        return prepared.results, outcome
+
+    def begin_prepared(
+        self, submission: Submission, message_id: int | None = None
+    ) -> tuple[PreparedSubmission, "asyncio.Future[SubmitOutcome]"]:
+        """As `begin`, with all that is known of the messages."""
         next_id = self._next_id if message_id is None else lambda: message_id
         prepared = prepare(submission, self._catalogue_cache.catalogue, self._numbering, next_id, self._check)
-        return prepared.results, self._commits.put(prepared)
+        return prepared, self._commits.put(prepared)
+
+    def quote(self, submission: Submission) -> PreparedSubmission:
+        """What `submit` would store, with its prices, without the guard's judgement; nothing is stored or charged.
+        Raises a `Refusal`.
+        """
+        return prepare(submission, self._catalogue_cache.catalogue, self._numbering, self._next_id)
 
     async def drained(self) -> None:
         await self._commits.drained()
@@ -103,16 +119,16 @@ class Intake:
         attempt = list(batch)
         for _round in range(REQUERY_ROUNDS_MAX):
             try:
-                messages = list(chain.from_iterable(prepared.messages for prepared in attempt))
-                payments = await submit(self._database, messages, now=self._clock())
+                payments, left_out = await self._submit(attempt)
             except errors.PlatformFailure as failure:
                 if not outcomes:
                     raise  # nothing is decided: the batcher halves the batch to find a poisoned submission
                 return [outcomes.get(id(prepared), failure) for prepared in batch]
+            outcomes.update((key, outcome) for key, outcome in left_out.items() if outcome is not None)
+            tried = _by_account([prepared for prepared in attempt if id(prepared) not in left_out])
             if is_debug():
-                accepted_ids = [each.message_id for each in messages if payments[each.account_id].is_paid]
-                log.debug("messages_accepted", message_ids=accepted_ids)
-            tried = _by_account(attempt)
+                log.debug("messages_accepted", message_ids=_accepted_ids(tried, payments))
+            again = [prepared for prepared in attempt if left_out.get(id(prepared), prepared) is None]
             attempt = []
             for account_id, submissions in tried.items():
                 payment = payments[account_id]
@@ -120,15 +136,26 @@ class Intake:
                 if payment.is_paid:
                     outcomes.update((id(prepared), None) for prepared in submissions)
                     available_micro -= sum(prepared.total_micro for prepared in submissions)
-                undecided = [prepared for prepared in accounts[account_id] if id(prepared) not in outcomes]
+                undecided = [
+                    prepared
+                    for prepared in accounts[account_id]
+                    if id(prepared) not in outcomes and id(prepared) not in left_out
+                ]
                 covered = affordable(undecided, available_micro)
                 attempt += covered
                 if not covered:
                     outcomes.update((id(prepared), errors.InsufficientBalance()) for prepared in undecided)
+            attempt += again
             if not attempt:
                 return [outcomes[id(prepared)] for prepared in batch]
         overloaded = errors.Overloaded("the balance changes faster than it can be read")
         return [outcomes.get(id(prepared), overloaded) for prepared in batch]
+
+    async def _submit(self, batch: Sequence[PreparedSubmission]) -> tuple[Mapping[int, Payment], LeftOut]:
+        if any(prepared.terms is not NO_TERMS for prepared in batch):
+            return await commit_on_terms(self._database, batch, now=self._clock())
+        messages = list(chain.from_iterable(prepared.messages for prepared in batch))
+        return await submit(self._database, messages, now=self._clock()), {}
 
 
 def affordable(submissions: Sequence[PreparedSubmission], available_micro: int) -> list[PreparedSubmission]:
@@ -139,6 +166,16 @@ def affordable(submissions: Sequence[PreparedSubmission], available_micro: int) 
             available_micro -= prepared.total_micro
             selected.append(prepared)
     return selected
+
+
+def _accepted_ids(tried: Mapping[int, Sequence[PreparedSubmission]], payments: Mapping[int, Payment]) -> list[int]:
+    return [
+        message.message_id
+        for account_id, submissions in tried.items()
+        if payments[account_id].is_paid
+        for prepared in submissions
+        for message in prepared.messages
+    ]
 
 
 def _by_account(batch: Sequence[PreparedSubmission]) -> dict[int, list[PreparedSubmission]]:

@@ -8,11 +8,12 @@ from homing import errors, limits
 from homing.guard.enforcement import PASS, GuardDecision, GuardRequest
 from homing.intake.submission import AcceptedMessage, MessageGroup, RefusedRecipient, Submission, SubmitResult
 from homing.intake.templates import match_any
+from homing.intake.terms import NO_TERMS, SubmissionTerms
 from homing.model import NO_OPTIONS, GuardAction
 from homing.reasons import Reason, ReasonCode
 from homing.routing.catalogue import Catalogue
-from homing.routing.rules import RouteRequest
-from homing.routing.selection import choose, order
+from homing.routing.rules import RouteCandidate, RouteRequest
+from homing.routing.selection import RankedCandidates, choose, order
 from homing.store.statements.intake import NewMessage
 from homing.text.numbers import Numbering
 from homing.text.segments import Segmentation, count
@@ -28,6 +29,7 @@ class PreparedSubmission(msgspec.Struct, frozen=True):
     total_micro: int
     messages: list[NewMessage]
     results: list[SubmitResult]
+    terms: SubmissionTerms = NO_TERMS
 
 
 def prepare(
@@ -99,6 +101,11 @@ def prepare(
                     ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH, carriers=len(candidates) - len(with_flash)
                 )
                 route_notes = (*route_notes, without_flash)
+            if route.carrier_id in submission.avoid_carriers:
+                other = _another(ranked, message_id, submission.avoid_carriers)
+                if other is not None:
+                    route = other
+                    route_notes = (*route_notes, Reason.of(ReasonCode.ROUTE_ANOTHER_CARRIER))
             submission_id = submission_id or message_id
             message_notes = notes
             if route_notes or decision is not PASS:
@@ -129,6 +136,8 @@ def prepare(
                     notes=message_notes,
                     validity_s=submission.validity_s,
                     registered=submission.registered,
+                    masked_text=group.masked_text,
+                    hold_s=submission.hold_s,
                 )
             )
             total_micro += charge_micro
@@ -136,7 +145,12 @@ def prepare(
     if not messages:
         reasons = {type(result.reason) for result in results if isinstance(result, RefusedRecipient)}
         raise reasons.pop() if len(reasons) == 1 else errors.NoRoute
-    return PreparedSubmission(account.account_id, total_micro, messages, results)
+    return PreparedSubmission(account.account_id, total_micro, messages, results, submission.terms)
+
+
+def _another(ranked: RankedCandidates, message_id: int, avoid: frozenset[int]) -> RouteCandidate | None:
+    """The first in the order of failover that is not to be avoided."""
+    return next((each for each in order(ranked, message_id) if each.carrier_id not in avoid), None)
 
 
 def _notes_of(route: Sequence[Reason], decision: GuardDecision) -> dict[str, object]:

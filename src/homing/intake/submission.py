@@ -6,6 +6,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.intake.terms import NO_TERMS, SubmissionTerms
 from homing.model import NO_OPTIONS, Options, Recipient, Traffic
 from homing.text.segments import TextEncoding
 
@@ -14,7 +15,8 @@ class MessageGroup(msgspec.Struct, frozen=True):
     """One text from one sender to one or more recipients. `encoding` None: the text decides.
 
     `notes`: what the dialect decided, for the message's timeline, such as a replaced sender ID. The `options` are
-    stored among them, and need no columns.
+    stored among them, and need no columns. `masked_text`: what is kept of the text once the message has left; None:
+    all.
     """
 
     text: str
@@ -23,13 +25,15 @@ class MessageGroup(msgspec.Struct, frozen=True):
     encoding: TextEncoding | None = None
     notes: Mapping[str, object] | None = None
     options: Options = NO_OPTIONS
+    masked_text: str | None = None
 
 
 class Submission(msgspec.Struct, frozen=True):
     """What one call submits. It is charged at once and as a whole, or refused.
 
     `registered`: SMPP's registered_delivery (SMPP 3.4, 5.2.17); None in dialects that have another way to request
-    reports.
+    reports. `hold_s`: how long the messages wait before they are sent. `avoid_carriers`: used only where the route has
+    no others. `terms`: what it is bound to besides money.
     """
 
     account: Profile
@@ -41,6 +45,9 @@ class Submission(msgspec.Struct, frozen=True):
     validity_s: int = limits.VALIDITY_S_DEFAULT
     callback_url: str | None = None
     registered: int | None = None
+    hold_s: int = 0
+    avoid_carriers: frozenset[int] = frozenset()
+    terms: SubmissionTerms = NO_TERMS
 
 
 class AcceptedMessage(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Final
 from homing import limits
 from homing.model import (
     GENERAL,
+    CheckOutcome,
     GuardAction,
     LedgerAccount,
     Outcome,
@@ -19,6 +20,7 @@ from homing.model import (
     QueueLane,
     Strategy,
     UserRole,
+    VerificationStatus,
 )
 from homing.states import MessageState
 
@@ -38,6 +40,8 @@ ENUMS: Final[Mapping[str, type[enum.IntEnum]]] = MappingProxyType(
             MessageState,
             Strategy,
             UserRole,
+            CheckOutcome,
+            VerificationStatus,
         )
     }
 )

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from homing.store import statements
-from homing.store.database import Database
+from homing.store.rows import Executor
 from homing.store.statements.intake import AccountCharge, NewMessage
 
 
@@ -17,9 +17,9 @@ class Payment(msgspec.Struct, frozen=True):
     available_micro: int
 
 
-async def submit(database: Database, messages: Sequence[NewMessage], *, now: datetime) -> Mapping[int, Payment]:
-    """One transaction. An account that can pay for its whole part of the batch has it charged, stored and queued; of
-    the others nothing is written. Raises a `PlatformFailure`.
+async def submit(db: Executor, messages: Sequence[NewMessage], *, now: datetime) -> Mapping[int, Payment]:
+    """One transaction, or part of one. An account that can pay for its whole part of the batch has it charged, stored
+    and queued; of the others nothing is written. Raises a `PlatformFailure`.
     """
     charged_micro: dict[int, int] = {}
     before_micro = []
@@ -29,7 +29,7 @@ async def submit(database: Database, messages: Sequence[NewMessage], *, now: dat
         charged_micro[message.account_id] = spent_micro + message.price_micro * message.segments
     accounts = sorted(charged_micro)  # one order for all, so that two batches cannot wait for each other
     rows = await statements.intake.submit(
-        database,
+        db,
         now=now,
         messages=messages,
         before_micro=before_micro,

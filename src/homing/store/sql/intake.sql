@@ -1,6 +1,7 @@
 -- A message that is to be charged and stored. `raw_number`: as the customer wrote it; None if that is `number`.
 -- `price_micro`: of a segment. `notes`: a JSON object. `registered`: which reports an SMPP customer asked for (SMPP
--- 3.4, 5.2.17).
+-- 3.4, 5.2.17). `masked_text`: what takes the text's place when the message has left; None: the text stays. `hold_s`:
+-- how long it waits before it is sent.
 -- struct: NewMessage
 
 -- One statement, one transaction: a conditional UPDATE charges each account that can pay for all of its messages in
@@ -25,7 +26,8 @@ WITH charge AS MATERIALIZED (
         account_id bigint, message_id bigint, submission_id bigint, dialect smallint, app_id text, request_id text,
         raw_number text?, number text, country text, mcc text, mnc text, sender text, text text, encoding smallint,
         segments smallint, traffic smallint, reference text?, callback_url text?, price_micro bigint, route_id int,
-        carrier_id int, notes text?, validity_s int, registered smallint?, before_micro bigint
+        carrier_id int, notes text?, validity_s int, registered smallint?, masked_text text?, hold_s int,
+        before_micro bigint
     )
     JOIN paid AS p USING (account_id)
 ), stored AS (
@@ -33,17 +35,17 @@ WITH charge AS MATERIALIZED (
         account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, gift_micro, route_id, carrier_id,
-        notes, expires_at, registered
+        notes, expires_at, registered, masked_text
     )
     SELECT account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, from_gift_micro, route_id, carrier_id,
-        notes::jsonb, :now::timestamptz + make_interval(secs => validity_s), registered
+        notes::jsonb, :now::timestamptz + make_interval(secs => hold_s + validity_s), registered, masked_text
     FROM fresh
 ), queued AS (
     INSERT INTO queue (lane, message_id, account_id, due_at, expires_at)
-    SELECT carrier_id * :LANES_PER_CARRIER::int + traffic, message_id, account_id, :now::timestamptz,
-        :now::timestamptz + make_interval(secs => validity_s)
+    SELECT carrier_id * :LANES_PER_CARRIER::int + traffic, message_id, account_id,
+        :now::timestamptz + make_interval(secs => hold_s), :now::timestamptz + make_interval(secs => hold_s + validity_s)
     FROM fresh
 ), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
@@ -71,3 +73,52 @@ SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
         AS available_micro
 FROM charge AS a
 LEFT JOIN paid AS p USING (account_id)
+
+-- Locks windows of limits in the order of their keys, and makes those that are missing. A window that began more than its
+-- period ago is over.
+-- name: windows_lock -> rows LockedWindow
+-- takes: windows WindowKey
+INSERT INTO send_window AS w (account_id, scope, key, period_s, started_at, used)
+SELECT account_id, scope, key, period_s, :now::timestamptz, 0
+FROM unnest(:windows) AS k (account_id bigint, scope smallint, key text, period_s int)
+ORDER BY account_id, scope, key, period_s
+ON CONFLICT (account_id, scope, key, period_s) DO UPDATE SET used = w.used
+RETURNING account_id, scope, key, period_s, started_at, used
+
+-- name: windows_write
+-- takes: windows NewWindow
+UPDATE send_window AS w
+SET started_at = n.started_at, used = n.used
+FROM unnest(:windows) AS n (
+    account_id bigint, scope smallint, key text, period_s int, started_at timestamptz, used bigint
+)
+WHERE w.account_id = ANY (ARRAY[n.account_id]) AND w.scope = n.scope AND w.key = n.key AND w.period_s = n.period_s
+
+-- Takes keys of calls that are answered once. A key that another call has had since `since` is returned with that call's
+-- answer, and is not taken; a call under way elsewhere is waited for.
+-- name: answered_calls_take -> rows AnsweredCall
+-- takes: calls NewAnsweredCall
+INSERT INTO answered_call AS c (account_id, scope, key, digest, answer, answered_at)
+SELECT account_id, scope, key, digest, answer, :now
+FROM unnest(:calls) AS n (account_id bigint, scope text, key text, digest bytea, answer bytea)
+ORDER BY account_id, scope, key
+ON CONFLICT (account_id, scope, key) DO UPDATE
+SET digest = CASE WHEN c.answered_at < :since THEN excluded.digest ELSE c.digest END,
+    answer = CASE WHEN c.answered_at < :since THEN excluded.answer ELSE c.answer END,
+    answered_at = CASE WHEN c.answered_at < :since THEN excluded.answered_at ELSE c.answered_at END
+RETURNING new.account_id, new.scope, new.key, new.digest, new.answer,
+    coalesce(old.answered_at >= :since, false) AS is_earlier
+
+-- name: answered_calls_remove
+-- takes: calls AnsweredCallKey
+DELETE FROM answered_call AS c
+USING unnest(:calls) AS k (account_id bigint, scope text, key text)
+WHERE c.account_id = ANY (ARRAY[k.account_id]) AND c.scope = k.scope AND c.key = k.key
+
+-- name: answered_calls_forget
+-- slow
+DELETE FROM answered_call WHERE answered_at < now() - interval '2 days'
+
+-- name: windows_forget
+-- slow
+DELETE FROM send_window WHERE started_at + make_interval(secs => period_s) < now() - interval '1 day'

@@ -3,7 +3,7 @@
 -- name: messages_by_id -> rows MessageRow
 -- takes: keys MessageRef
 SELECT m.account_id, m.message_id, m.submission_id, m.dialect, m.app_id, m.request_id, m.raw_number, m.number,
-    m.country, m.mcc, m.mnc, m.sender, m.text, m.encoding, m.segments, m.traffic, m.reference, m.callback_url,
+    m.country, m.mcc, m.mnc, m.sender, coalesce(m.masked_text, m.text) AS text, m.encoding, m.segments, m.traffic, m.reference, m.callback_url,
     m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.route_id, m.carrier_id, m.notes, m.state,
     m.expires_at, m.sent_at, m.final_at, m.carrier_ref, m.error_code, m.error_text, m.registered, m.carrier_cost_micro,
     m.reason, m.submitted_at, m.state_seen
@@ -23,7 +23,7 @@ LIMIT 1
 
 -- name: message_by_carrier_ref -> row? MessageRow
 SELECT m.account_id, m.message_id, m.submission_id, m.dialect, m.app_id, m.request_id, m.raw_number, m.number,
-    m.country, m.mcc, m.mnc, m.sender, m.text, m.encoding, m.segments, m.traffic, m.reference, m.callback_url,
+    m.country, m.mcc, m.mnc, m.sender, coalesce(m.masked_text, m.text) AS text, m.encoding, m.segments, m.traffic, m.reference, m.callback_url,
     m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.route_id, m.carrier_id, m.notes, m.state,
     m.expires_at, m.sent_at, m.final_at, m.carrier_ref, m.error_code, m.error_text, m.registered, m.carrier_cost_micro,
     m.reason, m.submitted_at, m.state_seen
@@ -84,13 +84,14 @@ LIMIT :rows_max
 -- Applies events to messages and returns those that moved. A message moves to states of a higher rank only; `ranks`:
 -- each state's rank, by the state's number. Statistics are counted in the same statement. An unsent message gets the
 -- carrier of its event. One that is delivered without a submit answer was accepted all the same; its cost is the
--- carrier's present price.
+-- carrier's present price. A code goes out of the text with the message.
 -- name: messages_move -> rows MovedMessage
 -- null: beginning, parts, report_url
 -- takes: events MessageEvent
 WITH moved AS (
     UPDATE message AS m
     SET state = e.state,
+        text = coalesce(m.masked_text, m.text),
         sent_at = CASE WHEN e.state = :MessageState.SENT THEN e.at ELSE m.sent_at END,
         final_at = CASE WHEN e.final THEN e.at ELSE m.final_at END,
         error_code = coalesce(e.error_code, m.error_code),
@@ -198,7 +199,7 @@ WITH old AS (
     WHERE retention_days IS NOT NULL
 ), blanked AS (
     UPDATE message AS m
-    SET text = ''
+    SET text = '', masked_text = NULL
     FROM old
     WHERE m.account_id = old.account_id AND m.message_id < old.beyond_id AND m.text <> ''
     RETURNING m.account_id, m.message_id

@@ -89,7 +89,7 @@ WHERE p.message_id IS NOT NULL AND (:account_id?::bigint IS NULL OR a.account_id
 -- The columns of message lists.
 -- name: messages_listed -> rows ListedMessage
 -- takes: keys MessageRef
-SELECT m.account_id, m.message_id, m.number, m.country, m.sender, m.text, m.segments, m.state, m.state_seen,
+SELECT m.account_id, m.message_id, m.number, m.country, m.sender, coalesce(m.masked_text, m.text) AS text, m.segments, m.state, m.state_seen,
     m.charge_micro, m.refund_micro, m.charge_micro - m.refund_micro AS cost_micro, m.reference, m.error_code,
     m.error_text, m.reason, m.submitted_at, m.final_at, m.sent_at, m.carrier_id, a.name AS account, c.name AS carrier
 FROM unnest(:keys) AS requested (account_id bigint, message_id bigint)

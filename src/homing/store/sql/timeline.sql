@@ -3,7 +3,7 @@
 
 -- name: timeline_message -> row? TimelineMessage
 SELECT m.account_id, m.message_id, m.submission_id, m.dialect, m.app_id, m.request_id, m.raw_number, m.number,
-    m.country, m.mcc, m.mnc, m.sender, m.text, m.encoding, m.segments, m.traffic, m.reference, m.callback_url,
+    m.country, m.mcc, m.mnc, m.sender, coalesce(m.masked_text, m.text) AS text, m.encoding, m.segments, m.traffic, m.reference, m.callback_url,
     m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.route_id, m.carrier_id, m.notes, m.state,
     m.expires_at, m.sent_at, m.final_at, m.carrier_ref, m.error_code, m.error_text, m.registered, m.carrier_cost_micro,
     m.reason, accepted_at(m.message_id) AS submitted_at,

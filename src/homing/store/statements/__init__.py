@@ -28,6 +28,7 @@ from homing.store.statements import (
     statistics,
     timeline,
     users,
+    verifications,
 )
 
 __all__ = [
@@ -58,4 +59,5 @@ __all__ = [
     "statistics",
     "timeline",
     "users",
+    "verifications",
 ]

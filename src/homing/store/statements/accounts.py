@@ -57,6 +57,9 @@ class AppProfileRow(msgspec.Struct, frozen=True, gc=False):
     name: str
     report_url: str | None
     inbound_url: str | None
+    code_expiry_s: int
+    total_limit: str | None
+    number_limit: str | None
 
 
 class SenderProfileRow(msgspec.Struct, frozen=True, gc=False):

@@ -9,8 +9,9 @@ from typing import Final
 
 import msgspec
 
+from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, fetch_rows
+from homing.store.rows import Executor, columns, execute, fetch_rows
 
 _SQL: Final = queries.load("intake")
 
@@ -25,7 +26,8 @@ class AccountCharge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message that is to be charged and stored. `raw_number`: as the customer wrote it; None if that is `number`.
     `price_micro`: of a segment. `notes`: a JSON object. `registered`: which reports an SMPP customer asked for (SMPP
-    3.4, 5.2.17).
+    3.4, 5.2.17). `masked_text`: what takes the text's place when the message has left; None: the text stays.
+    `hold_s`: how long it waits before it is sent.
     """
 
     account_id: int
@@ -52,6 +54,8 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     notes: str | None
     validity_s: int
     registered: int | None
+    masked_text: str | None
+    hold_s: int
 
 
 class PaymentRow(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +64,66 @@ class PaymentRow(msgspec.Struct, frozen=True, gc=False):
     account_id: int
     is_paid: bool
     available_micro: int
+
+
+class WindowKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `windows_lock` is given."""
+
+    account_id: int
+    scope: int
+    key: str
+    period_s: int
+
+
+class LockedWindow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `windows_lock`."""
+
+    account_id: int
+    scope: int
+    key: str
+    period_s: int
+    started_at: datetime
+    used: int
+
+
+class NewWindow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `windows_write` is given."""
+
+    account_id: int
+    scope: int
+    key: str
+    period_s: int
+    started_at: datetime
+    used: int
+
+
+class NewAnsweredCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `answered_calls_take` is given."""
+
+    account_id: int
+    scope: str
+    key: str
+    digest: bytes
+    answer: bytes
+
+
+class AnsweredCall(msgspec.Struct, frozen=True, gc=False):
+    """A row of `answered_calls_take`."""
+
+    account_id: int
+    scope: str
+    key: str
+    digest: bytes
+    answer: bytes
+    is_earlier: bool
+
+
+class AnsweredCallKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `answered_calls_remove` is given."""
+
+    account_id: int
+    scope: str
+    key: str
 
 
 async def submit(
@@ -77,5 +141,37 @@ async def submit(
     concurrent batch.
     """
     return await fetch_rows(
-        db, _SQL["submit"], PaymentRow, *columns(charges, 2), *columns(messages, 24), before_micro, now
+        db, _SQL["submit"], PaymentRow, *columns(charges, 2), *columns(messages, 26), before_micro, now
     )
+
+
+async def windows_lock(db: Executor, *, now: datetime, windows: Sequence[WindowKey]) -> list[LockedWindow]:
+    """Locks windows of limits in the order of their keys, and makes those that are missing. A window that began more
+    than its period ago is over.
+    """
+    return await fetch_rows(db, _SQL["windows_lock"], LockedWindow, now, *columns(windows, 4))
+
+
+async def windows_write(db: Executor, *, windows: Sequence[NewWindow]) -> None:
+    await execute(db, _SQL["windows_write"], *columns(windows, 6))
+
+
+async def answered_calls_take(
+    db: Executor, *, now: datetime, calls: Sequence[NewAnsweredCall], since: datetime
+) -> list[AnsweredCall]:
+    """Takes keys of calls that are answered once. A key that another call has had since `since` is returned with
+    that call's answer, and is not taken; a call under way elsewhere is waited for.
+    """
+    return await fetch_rows(db, _SQL["answered_calls_take"], AnsweredCall, now, *columns(calls, 5), since)
+
+
+async def answered_calls_remove(db: Executor, *, calls: Sequence[AnsweredCallKey]) -> None:
+    await execute(db, _SQL["answered_calls_remove"], *columns(calls, 3))
+
+
+async def answered_calls_forget(db: Executor) -> None:
+    await execute(db, _SQL["answered_calls_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+
+
+async def windows_forget(db: Executor) -> None:
+    await execute(db, _SQL["windows_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)

@@ -232,7 +232,7 @@ async def messages_move(
     """Applies events to messages and returns those that moved. A message moves to states of a higher rank only;
     `ranks`: each state's rank, by the state's number. Statistics are counted in the same statement. An unsent
     message gets the carrier of its event. One that is delivered without a submit answer was accepted all the same;
-    its cost is the carrier's present price.
+    its cost is the carrier's present price. A code goes out of the text with the message.
     """
     return await fetch_rows(db, _SQL["messages_move"], MovedMessage, *columns(events, 13), ranks, app_reporting)
 

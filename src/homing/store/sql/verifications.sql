@@ -1,0 +1,258 @@
+-- What a check found, and the verification as it is afterwards. `outcome`: a CheckOutcome.
+-- struct: JudgedCheck
+
+-- A verification, as its owner is shown it. `expired`: its time ran out while it was pending.
+-- struct: VerificationRow
+
+-- A message that carried a verification's code, and what became of it.
+-- struct: VerificationMessageRow
+
+-- shared: verification_columns
+    v.account_id, v.verification_id, v.dialect, v.app_id, v.number, v.raw_number, v.reference, v.template_id,
+    v.flow_id, v.sender, v.text, v.code_sealed, v.status, v.attempts, v.attempts_max, v.messages, v.latest_id, v.is_test,
+    v.created_at, v.expires_at, v.ended_at, v.steps_done, v.step_due_at,
+    v.status = :VerificationStatus.PENDING AND v.expires_at <= :now::timestamptz AS is_expired
+
+-- name: verifications_add
+-- takes: verifications NewVerification
+INSERT INTO verification (
+    account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
+    code_sealed, attempts_max, latest_id, is_test, created_at, expires_at, step_due_at
+)
+SELECT account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
+    code_sealed, attempts_max, verification_id, is_test, :now, expires_at, step_due_at
+FROM unnest(:verifications) AS v (
+    account_id bigint, verification_id bigint, dialect smallint, app_id text, number text, raw_number text,
+    reference text?, template_id bigint?, flow_id bigint?, sender text, text text, code_sealed bytea?,
+    attempts_max smallint, is_test boolean, expires_at timestamptz, step_due_at timestamptz?
+)
+
+-- name: verification_messages_add
+-- takes: messages NewVerificationMessage
+INSERT INTO verification_message (account_id, message_id, verification_id, code_hash)
+SELECT account_id, message_id, verification_id, code_hash
+FROM unnest(:messages) AS m (account_id bigint, message_id bigint, verification_id bigint, code_hash bytea)
+
+-- Locks verifications that are to be sent again. Only those that can still be checked and have had fewer messages than
+-- `messages_max` are returned.
+-- name: verifications_open -> rows OpenVerification
+-- takes: keys VerificationKey
+SELECT v.account_id, v.verification_id
+FROM verification AS v
+JOIN unnest(:keys) AS k (account_id bigint, verification_id bigint) USING (account_id, verification_id)
+WHERE v.status = :VerificationStatus.PENDING AND v.expires_at > :now AND v.messages < :messages_max
+ORDER BY v.account_id, v.verification_id
+FOR UPDATE OF v
+
+-- name: verifications_resent
+-- takes: resends VerificationResend
+UPDATE verification AS v
+SET messages = v.messages + 1, latest_id = r.message_id, expires_at = greatest(v.expires_at, r.expires_at),
+    steps_done = r.steps_done, step_due_at = r.step_due_at
+FROM unnest(:resends) AS r (
+    account_id bigint, verification_id bigint, message_id bigint, expires_at timestamptz, steps_done smallint,
+    step_due_at timestamptz?
+)
+WHERE v.account_id = ANY (ARRAY[r.account_id]) AND v.verification_id = ANY (ARRAY[r.verification_id])
+
+-- Judges entered codes in their order. Each verification is locked, so that of all checks anywhere exactly one succeeds
+-- and no more wrong codes are looked at than it allows. What is over is compared no more. Codes are compared by their
+-- keyed hashes, which nobody outside can choose: how long that takes says nothing of a code.
+-- name: verifications_check -> rows JudgedCheck
+-- takes: guesses CodeGuess
+WITH guess AS MATERIALIZED (
+    SELECT g.nth, m.account_id, m.verification_id, m.code_hash = g.code_hash AS is_right
+    FROM unnest(:guesses) WITH ORDINALITY AS g (account_id bigint, message_id bigint, code_hash bytea, nth)
+    JOIN verification_message AS m
+        ON m.account_id = ANY (ARRAY[g.account_id]) AND m.message_id = ANY (ARRAY[g.message_id])
+), locked AS MATERIALIZED (
+    SELECT v.account_id, v.verification_id, v.status, v.attempts, v.attempts_max, v.expires_at, v.ended_at, v.latest_id
+    FROM verification AS v
+    JOIN (SELECT DISTINCT account_id, verification_id FROM guess) AS asked
+        ON v.account_id = ANY (ARRAY[asked.account_id]) AND v.verification_id = ANY (ARRAY[asked.verification_id])
+    ORDER BY v.account_id, v.verification_id
+    FOR UPDATE OF v
+), ordered AS (
+    SELECT g.nth, g.is_right, l.*,
+        l.attempts + count(*) FILTER (WHERE NOT g.is_right) OVER earlier AS wrong_before,
+        coalesce(bool_or(g.is_right) OVER earlier, false) AS right_before
+    FROM guess AS g
+    JOIN locked AS l USING (account_id, verification_id)
+    WINDOW earlier AS (
+        PARTITION BY g.account_id, g.verification_id ORDER BY g.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )
+), judged AS MATERIALIZED (
+    SELECT *,
+        CASE
+            WHEN status = :VerificationStatus.VERIFIED THEN :CheckOutcome.ALREADY_VERIFIED::int
+            WHEN status = :VerificationStatus.CANCELLED THEN :CheckOutcome.CANCELLED
+            WHEN status = :VerificationStatus.FAILED OR wrong_before >= attempts_max
+                THEN :CheckOutcome.TOO_MANY_ATTEMPTS
+            WHEN expires_at <= :now THEN :CheckOutcome.EXPIRED
+            WHEN right_before THEN :CheckOutcome.ALREADY_VERIFIED
+            WHEN is_right THEN :CheckOutcome.VERIFIED
+            ELSE :CheckOutcome.WRONG
+        END AS outcome
+    FROM ordered
+), ended AS (
+    UPDATE verification AS v
+    SET attempts = least(v.attempts + tried.wrong, v.attempts_max),
+        status = CASE
+            WHEN tried.verified THEN :VerificationStatus.VERIFIED
+            WHEN v.attempts + tried.wrong >= v.attempts_max THEN :VerificationStatus.FAILED
+            ELSE v.status
+        END,
+        ended_at = CASE WHEN tried.verified OR v.attempts + tried.wrong >= v.attempts_max THEN :now ELSE v.ended_at END,
+        code_sealed = CASE
+            WHEN tried.verified OR v.attempts + tried.wrong >= v.attempts_max THEN NULL
+            ELSE v.code_sealed
+        END,
+        step_due_at = CASE
+            WHEN tried.verified OR v.attempts + tried.wrong >= v.attempts_max THEN NULL
+            ELSE v.step_due_at
+        END
+    FROM (
+        SELECT account_id, verification_id, count(*) FILTER (WHERE outcome = :CheckOutcome.WRONG) AS wrong,
+            bool_or(outcome = :CheckOutcome.VERIFIED) AS verified
+        FROM judged
+        WHERE outcome IN (:CheckOutcome.WRONG, :CheckOutcome.VERIFIED)
+        GROUP BY account_id, verification_id
+    ) AS tried
+    WHERE v.account_id = ANY (ARRAY[tried.account_id]) AND v.verification_id = ANY (ARRAY[tried.verification_id])
+)
+SELECT nth, account_id, verification_id, latest_id, outcome,
+    greatest(0, attempts_max - wrong_before - (NOT is_right)::int)::int AS attempts_left, expires_at, ended_at
+FROM judged
+
+-- name: verification_cancel -> value?
+UPDATE verification
+SET status = :VerificationStatus.CANCELLED, ended_at = :now, code_sealed = NULL, step_due_at = NULL
+WHERE account_id = :account_id AND verification_id = :verification_id AND status = :VerificationStatus.PENDING
+    AND expires_at > :now::timestamptz
+RETURNING verification_id
+
+-- The verification that a message's id belongs to, of an account (`account_id`) or any.
+-- name: verification_find -> row? VerificationRow
+SELECT
+    -- here: verification_columns
+FROM verification_message AS m
+JOIN verification AS v ON v.account_id = m.account_id AND v.verification_id = m.verification_id
+WHERE m.message_id = :message_id AND (:account_id?::bigint IS NULL OR m.account_id = :account_id)
+
+-- name: verification_by_reference -> row? VerificationRow
+SELECT
+    -- here: verification_columns
+FROM verification AS v
+WHERE v.reference = :reference AND v.account_id = :account_id AND v.app_id = :app_id
+ORDER BY v.verification_id DESC
+LIMIT 1
+
+-- The latest verifications below an id (`before_id`), of an account or all, to a number or any.
+-- name: verifications_listed -> rows VerificationRow
+SELECT
+    -- here: verification_columns
+FROM verification AS v
+WHERE v.verification_id < :before_id AND (:account_id?::bigint IS NULL OR v.account_id = :account_id)
+    AND (:number?::text IS NULL OR v.number = :number)
+ORDER BY v.verification_id DESC
+LIMIT :rows_max
+
+-- name: verification_story -> rows VerificationMessageRow
+SELECT m.message_id, m.state, accepted_at(m.message_id) AS submitted_at, m.sent_at, m.final_at, m.country, m.mcc, m.mnc,
+    m.sender, m.segments, m.charge_micro, m.refund_micro, m.carrier_id, k.name AS carrier, m.error_code, m.error_text,
+    m.reason, c.credited_at
+FROM verification_message AS vm
+JOIN message AS m ON m.account_id = ANY (ARRAY[vm.account_id]) AND m.message_id = ANY (ARRAY[vm.message_id])
+JOIN carrier AS k ON k.carrier_id = m.carrier_id
+LEFT JOIN conversion AS c ON c.account_id = ANY (ARRAY[vm.account_id]) AND c.message_id = ANY (ARRAY[vm.message_id])
+WHERE vm.verification_id = :verification_id AND vm.account_id = :account_id
+ORDER BY m.message_id
+
+-- Verifications whose flow has a step due. They are due again after `lease`, should this process end before it has sent.
+-- name: verification_steps_claim -> rows DueStep
+WITH due AS MATERIALIZED (
+    SELECT account_id, verification_id
+    FROM verification
+    WHERE step_due_at <= :now
+    ORDER BY step_due_at
+    LIMIT :rows_max
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE verification AS v
+SET step_due_at = :now::timestamptz + :lease::interval
+FROM due
+WHERE v.account_id = ANY (ARRAY[due.account_id]) AND v.verification_id = ANY (ARRAY[due.verification_id])
+RETURNING v.account_id, v.verification_id
+
+-- A step that is not sent: the flow is over, or goes on at `step_due_at`.
+-- name: verification_step_skip
+UPDATE verification
+SET steps_done = :steps_done, step_due_at = :step_due_at?
+WHERE account_id = :account_id AND verification_id = :verification_id
+
+-- Forgets the codes of verifications that nobody can check any more.
+-- name: verifications_forget
+-- slow
+UPDATE verification SET code_sealed = NULL WHERE code_sealed IS NOT NULL AND expires_at < now()
+
+-- --- settings ------------------------------------------------------------------------------------------------
+
+-- name: code_template_create -> value?
+INSERT INTO code_template (account_id, app_id, name, locale, text, code_alphabet, code_length, sender, voice)
+VALUES (:account_id, :app_id, :name, :locale, :text, :code_alphabet, :code_length, :sender, :voice?::jsonb)
+ON CONFLICT DO NOTHING
+RETURNING template_id
+
+-- name: code_template_change -> value?
+UPDATE code_template
+SET name = :name, text = :text, code_alphabet = :code_alphabet, code_length = :code_length, sender = :sender,
+    voice = :voice?::jsonb
+WHERE account_id = :account_id AND template_id = :template_id
+RETURNING template_id
+
+-- name: code_template_remove -> value?
+DELETE FROM code_template WHERE account_id = :account_id AND template_id = :template_id RETURNING template_id
+
+-- name: code_template_list -> rows CodeTemplateRow
+SELECT account_id, template_id, app_id, name, locale, text, code_alphabet, code_length, sender, voice
+FROM code_template
+WHERE account_id = ANY (:account_ids::bigint[])
+ORDER BY template_id
+
+-- name: code_flow_create -> value?
+INSERT INTO code_flow (account_id, name, steps) VALUES (:account_id, :name, :steps::jsonb)
+ON CONFLICT DO NOTHING
+RETURNING flow_id
+
+-- name: code_flow_change -> value?
+UPDATE code_flow SET name = :name, steps = :steps::jsonb
+WHERE account_id = :account_id AND flow_id = :flow_id
+RETURNING flow_id
+
+-- name: code_flow_list -> rows CodeFlowRow
+SELECT account_id, flow_id, name, steps
+FROM code_flow
+WHERE account_id = ANY (:account_ids::bigint[])
+ORDER BY flow_id
+
+-- name: test_number_set
+INSERT INTO test_number (account_id, number, code) VALUES (:account_id, :number, :code)
+ON CONFLICT (account_id, number) DO UPDATE SET code = excluded.code
+
+-- name: test_number_remove -> value?
+DELETE FROM test_number WHERE account_id = :account_id AND number = :number RETURNING number
+
+-- name: test_number_list -> rows TestNumberRow
+SELECT account_id, number, code FROM test_number WHERE account_id = ANY (:account_ids::bigint[]) ORDER BY number
+
+-- name: app_verification -> row? AppVerificationRow
+SELECT app_id, account_id, name, code_expiry_s, total_limit, number_limit, created_at
+FROM app
+WHERE account_id = :account_id AND app_id = :app_id
+
+-- name: app_verification_change -> value?
+UPDATE app
+SET name = :name, code_expiry_s = :code_expiry_s, total_limit = :total_limit?::jsonb,
+    number_limit = :number_limit?::jsonb
+WHERE account_id = :account_id AND app_id = :app_id
+RETURNING app_id

@@ -1,0 +1,390 @@
+"""Statements of sql/verifications.sql.
+
+Made by tools/sql_bindings.py from sql/verifications.sql.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from homing import limits
+from homing.store import queries
+from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, single
+
+_SQL: Final = queries.load("verifications")
+
+
+class NewVerification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `verifications_add` is given."""
+
+    account_id: int
+    verification_id: int
+    dialect: int
+    app_id: str
+    number: str
+    raw_number: str
+    reference: str | None
+    template_id: int | None
+    flow_id: int | None
+    sender: str
+    text: str
+    code_sealed: bytes | None
+    attempts_max: int
+    is_test: bool
+    expires_at: datetime
+    step_due_at: datetime | None
+
+
+class NewVerificationMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `verification_messages_add` is given."""
+
+    account_id: int
+    message_id: int
+    verification_id: int
+    code_hash: bytes
+
+
+class VerificationKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `verifications_open` is given."""
+
+    account_id: int
+    verification_id: int
+
+
+class OpenVerification(msgspec.Struct, frozen=True, gc=False):
+    """A row of `verifications_open`."""
+
+    account_id: int
+    verification_id: int
+
+
+class VerificationResend(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `verifications_resent` is given."""
+
+    account_id: int
+    verification_id: int
+    message_id: int
+    expires_at: datetime
+    steps_done: int
+    step_due_at: datetime | None
+
+
+class CodeGuess(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `verifications_check` is given."""
+
+    account_id: int
+    message_id: int
+    code_hash: bytes
+
+
+class JudgedCheck(msgspec.Struct, frozen=True, gc=False):
+    """What a check found, and the verification as it is afterwards. `outcome`: a CheckOutcome."""
+
+    nth: int
+    account_id: int
+    verification_id: int
+    latest_id: int
+    outcome: int
+    attempts_left: int
+    expires_at: datetime
+    ended_at: datetime | None
+
+
+class VerificationRow(msgspec.Struct, frozen=True, gc=False):
+    """A verification, as its owner is shown it. `expired`: its time ran out while it was pending."""
+
+    account_id: int
+    verification_id: int
+    dialect: int
+    app_id: str
+    number: str
+    raw_number: str
+    reference: str | None
+    template_id: int | None
+    flow_id: int | None
+    sender: str
+    text: str
+    code_sealed: bytes | None
+    status: int
+    attempts: int
+    attempts_max: int
+    messages: int
+    latest_id: int
+    is_test: bool
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    steps_done: int
+    step_due_at: datetime | None
+    is_expired: bool
+
+
+class VerificationMessageRow(msgspec.Struct, frozen=True, gc=False):
+    """A message that carried a verification's code, and what became of it."""
+
+    message_id: int
+    state: int
+    submitted_at: datetime
+    sent_at: datetime | None
+    final_at: datetime | None
+    country: str
+    mcc: str
+    mnc: str
+    sender: str
+    segments: int
+    charge_micro: int
+    refund_micro: int
+    carrier_id: int
+    carrier: str
+    error_code: str | None
+    error_text: str | None
+    reason: str | None
+    credited_at: datetime | None
+
+
+class DueStep(msgspec.Struct, frozen=True, gc=False):
+    """A row of `verification_steps_claim`."""
+
+    account_id: int
+    verification_id: int
+
+
+class CodeTemplateRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `code_template_list`."""
+
+    account_id: int
+    template_id: int
+    app_id: str
+    name: str
+    locale: str
+    text: str
+    code_alphabet: int
+    code_length: int
+    sender: str
+    voice: str | None
+
+
+class CodeFlowRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `code_flow_list`."""
+
+    account_id: int
+    flow_id: int
+    name: str
+    steps: str
+
+
+class TestNumberRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `test_number_list`."""
+
+    account_id: int
+    number: str
+    code: str
+
+
+class AppVerificationRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `app_verification`."""
+
+    app_id: str
+    account_id: int
+    name: str
+    code_expiry_s: int
+    total_limit: str | None
+    number_limit: str | None
+    created_at: datetime
+
+
+async def verifications_add(db: Executor, *, now: datetime, verifications: Sequence[NewVerification]) -> None:
+    await execute(db, _SQL["verifications_add"], now, *columns(verifications, 16))
+
+
+async def verification_messages_add(db: Executor, *, messages: Sequence[NewVerificationMessage]) -> None:
+    await execute(db, _SQL["verification_messages_add"], *columns(messages, 4))
+
+
+async def verifications_open(
+    db: Executor, *, keys: Sequence[VerificationKey], now: datetime, messages_max: int
+) -> list[OpenVerification]:
+    """Locks verifications that are to be sent again. Only those that can still be checked and have had fewer
+    messages than `messages_max` are returned.
+    """
+    return await fetch_rows(db, _SQL["verifications_open"], OpenVerification, *columns(keys, 2), now, messages_max)
+
+
+async def verifications_resent(db: Executor, *, resends: Sequence[VerificationResend]) -> None:
+    await execute(db, _SQL["verifications_resent"], *columns(resends, 6))
+
+
+async def verifications_check(db: Executor, *, guesses: Sequence[CodeGuess], now: datetime) -> list[JudgedCheck]:
+    """Judges entered codes in their order. Each verification is locked, so that of all checks anywhere exactly one
+    succeeds and no more wrong codes are looked at than it allows. What is over is compared no more. Codes are
+    compared by their keyed hashes, which nobody outside can choose: how long that takes says nothing of a code.
+    """
+    return await fetch_rows(db, _SQL["verifications_check"], JudgedCheck, *columns(guesses, 3), now)
+
+
+async def verification_cancel(db: Executor, *, now: datetime, account_id: int, verification_id: int) -> int | None:
+    return await fetch_row_or_none(db, _SQL["verification_cancel"], single(int), now, account_id, verification_id)
+
+
+async def verification_find(
+    db: Executor, *, now: datetime, message_id: int, account_id: int | None
+) -> VerificationRow | None:
+    """The verification that a message's id belongs to, of an account (`account_id`) or any."""
+    return await fetch_row_or_none(db, _SQL["verification_find"], VerificationRow, now, message_id, account_id)
+
+
+async def verification_by_reference(
+    db: Executor, *, now: datetime, reference: str, account_id: int, app_id: str
+) -> VerificationRow | None:
+    return await fetch_row_or_none(
+        db, _SQL["verification_by_reference"], VerificationRow, now, reference, account_id, app_id
+    )
+
+
+async def verifications_listed(
+    db: Executor, *, now: datetime, before_id: int, account_id: int | None, number: str | None, rows_max: int
+) -> list[VerificationRow]:
+    """The latest verifications below an id (`before_id`), of an account or all, to a number or any."""
+    return await fetch_rows(
+        db, _SQL["verifications_listed"], VerificationRow, now, before_id, account_id, number, rows_max
+    )
+
+
+async def verification_story(db: Executor, *, verification_id: int, account_id: int) -> list[VerificationMessageRow]:
+    return await fetch_rows(db, _SQL["verification_story"], VerificationMessageRow, verification_id, account_id)
+
+
+async def verification_steps_claim(db: Executor, *, now: datetime, rows_max: int, lease: timedelta) -> list[DueStep]:
+    """Verifications whose flow has a step due. They are due again after `lease`, should this process end before it
+    has sent.
+    """
+    return await fetch_rows(db, _SQL["verification_steps_claim"], DueStep, now, rows_max, lease)
+
+
+async def verification_step_skip(
+    db: Executor, *, steps_done: int, step_due_at: datetime | None, account_id: int, verification_id: int
+) -> None:
+    """A step that is not sent: the flow is over, or goes on at `step_due_at`."""
+    await execute(db, _SQL["verification_step_skip"], steps_done, step_due_at, account_id, verification_id)
+
+
+async def verifications_forget(db: Executor) -> None:
+    """Forgets the codes of verifications that nobody can check any more."""
+    await execute(db, _SQL["verifications_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+
+
+async def code_template_create(
+    db: Executor,
+    *,
+    account_id: int,
+    app_id: str,
+    name: str,
+    locale: str,
+    text: str,
+    code_alphabet: int,
+    code_length: int,
+    sender: str,
+    voice: str | None,
+) -> int | None:
+    return await fetch_row_or_none(
+        db,
+        _SQL["code_template_create"],
+        single(int),
+        account_id,
+        app_id,
+        name,
+        locale,
+        text,
+        code_alphabet,
+        code_length,
+        sender,
+        voice,
+    )
+
+
+async def code_template_change(
+    db: Executor,
+    *,
+    name: str,
+    text: str,
+    code_alphabet: int,
+    code_length: int,
+    sender: str,
+    voice: str | None,
+    account_id: int,
+    template_id: int,
+) -> int | None:
+    return await fetch_row_or_none(
+        db,
+        _SQL["code_template_change"],
+        single(int),
+        name,
+        text,
+        code_alphabet,
+        code_length,
+        sender,
+        voice,
+        account_id,
+        template_id,
+    )
+
+
+async def code_template_remove(db: Executor, *, account_id: int, template_id: int) -> int | None:
+    return await fetch_row_or_none(db, _SQL["code_template_remove"], single(int), account_id, template_id)
+
+
+async def code_template_list(db: Executor, *, account_ids: Sequence[int]) -> list[CodeTemplateRow]:
+    return await fetch_rows(db, _SQL["code_template_list"], CodeTemplateRow, account_ids)
+
+
+async def code_flow_create(db: Executor, *, account_id: int, name: str, steps: str) -> int | None:
+    return await fetch_row_or_none(db, _SQL["code_flow_create"], single(int), account_id, name, steps)
+
+
+async def code_flow_change(db: Executor, *, name: str, steps: str, account_id: int, flow_id: int) -> int | None:
+    return await fetch_row_or_none(db, _SQL["code_flow_change"], single(int), name, steps, account_id, flow_id)
+
+
+async def code_flow_list(db: Executor, *, account_ids: Sequence[int]) -> list[CodeFlowRow]:
+    return await fetch_rows(db, _SQL["code_flow_list"], CodeFlowRow, account_ids)
+
+
+async def test_number_set(db: Executor, *, account_id: int, number: str, code: str) -> None:
+    await execute(db, _SQL["test_number_set"], account_id, number, code)
+
+
+async def test_number_remove(db: Executor, *, account_id: int, number: str) -> str | None:
+    return await fetch_row_or_none(db, _SQL["test_number_remove"], single(str), account_id, number)
+
+
+async def test_number_list(db: Executor, *, account_ids: Sequence[int]) -> list[TestNumberRow]:
+    return await fetch_rows(db, _SQL["test_number_list"], TestNumberRow, account_ids)
+
+
+async def app_verification(db: Executor, *, account_id: int, app_id: str) -> AppVerificationRow | None:
+    return await fetch_row_or_none(db, _SQL["app_verification"], AppVerificationRow, account_id, app_id)
+
+
+async def app_verification_change(
+    db: Executor,
+    *,
+    name: str,
+    code_expiry_s: int,
+    total_limit: str | None,
+    number_limit: str | None,
+    account_id: int,
+    app_id: str,
+) -> str | None:
+    return await fetch_row_or_none(
+        db,
+        _SQL["app_verification_change"],
+        single(str),
+        name,
+        code_expiry_s,
+        total_limit,
+        number_limit,
+        account_id,
+        app_id,
+    )

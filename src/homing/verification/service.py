@@ -1,0 +1,360 @@
+"""Verifications: a code is made, sent, sent again, and checked. One engine for all dialects."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from homing import errors, limits
+from homing.accounts.profile import Profile
+from homing.common import ids
+from homing.common.batching import Batcher
+from homing.conversions.recorder import ConversionReport, record_conversions
+from homing.intake.intake import Intake
+from homing.intake.prepare import PreparedSubmission
+from homing.intake.submission import MessageGroup, Submission
+from homing.intake.terms import AnswerOnce, CodeSend, LimitTake, SubmissionTerms
+from homing.model import CODE_MARK, App, CheckOutcome, CodeFlow, CodeTemplate, LimitScope, Recipient, SendLimit
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.verifications import (
+    CodeGuess,
+    JudgedCheck,
+    NewVerification,
+    NewVerificationMessage,
+    VerificationResend,
+    VerificationRow,
+)
+from homing.verification.codes import CodeKeeper, make_code, masked
+
+ATTEMPTS_MAX: Final = 5
+MESSAGES_MAX: Final = 5  # that carry one code
+DEFAULT_TEXT: Final = f"{CODE_MARK} is your verification code"
+NUMBER_LIMITS: Final = (
+    SendLimit(unit="second", period=30, most=1),
+    SendLimit(unit="hour", period=1, most=5),
+    SendLimit(unit="day", period=1, most=10),
+)
+"""Of codes to one number, where a dialect asks for Homing's own."""
+
+
+class NewCode(msgspec.Struct, frozen=True, kw_only=True):
+    """A code that is to be sent.
+
+    `app`: whose settings hold. `template`: its text; None: `DEFAULT_TEXT`. `code`: the customer's own; None: one is
+    made as the template says. `sender`: "" for the template's or the account's. `number_limits`: besides the app's own.
+    `once`: builds what a repetition of the call is answered with.
+    """
+
+    account: Profile
+    dialect: int
+    app: App
+    recipient: Recipient
+    request_id: str
+    template: CodeTemplate | None = None
+    code: str | None = None
+    sender: str = ""
+    flow: CodeFlow | None = None
+    number_limits: Sequence[SendLimit] = ()
+    once: AnswerOnce | None = None
+    notes: dict[str, object] | None = None
+
+
+class SentCode(msgspec.Struct, frozen=True, kw_only=True):
+    """A code that is on its way. `prepared`: its submission; None: a test number, to which nothing is sent."""
+
+    verification_id: int
+    message_id: int
+    expires_at: datetime
+    prepared: PreparedSubmission | None
+
+
+class CheckedCode(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a check. `verification_id` and `expires_at`: None of an unknown one. `attempts_left`: wrong codes
+    that may still be entered.
+    """
+
+    outcome: CheckOutcome
+    verification_id: int | None = None
+    attempts_left: int = 0
+    expires_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class _Guess(msgspec.Struct, frozen=True):
+    account_id: int
+    message_id: int
+    dialect: int
+    code: str
+
+
+UNKNOWN: Final = CheckedCode(outcome=CheckOutcome.UNKNOWN)
+
+
+class Verifications:
+    """Sends codes through the intake, and checks them by group commit. A correct check is recorded as a conversion of
+    the verification's latest message in the same transaction.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        intake: Intake,
+        keeper: CodeKeeper,
+        next_id: Callable[[], int],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._intake = intake
+        self._keeper = keeper
+        self._next_id = next_id
+        self._clock = clock
+        self._checks: Batcher[_Guess, CheckedCode] = Batcher(
+            self._check,
+            weight_max=limits.BATCH_ITEMS_MAX,
+            pending_max=limits.BATCH_PENDING_MAX,
+            lanes=2,
+        )
+
+    async def send(self, new: NewCode) -> SentCode:
+        """Makes a code and sends it. It is durable, and can be checked, when this returns.
+
+        Raises a `Refusal`; `EarlierAnswer` when the call was answered before; a `PlatformFailure` as of
+        `Intake.submit`.
+        """
+        now = self._clock()
+        message_id = self._next_id()
+        template = new.template
+        text = DEFAULT_TEXT if template is None else template.text
+        test_code = new.account.test_numbers.get(new.recipient.number)
+        if test_code is not None:
+            code = test_code
+        elif new.code is not None:
+            code = new.code
+        elif template is not None:
+            code = make_code(template.alphabet, template.length)
+        else:
+            raise errors.BadParameter("a template or a code is needed")
+        expires_at = now + timedelta(seconds=new.app.code_expiry_s)
+        sender = new.sender or (template.sender if template else "") or new.account.default_sender or ""
+        verification = NewVerification(
+            account_id=new.account.account_id,
+            verification_id=message_id,
+            dialect=new.dialect,
+            app_id=new.app.app_id,
+            number=new.recipient.number,
+            raw_number=new.recipient.raw,
+            reference=new.recipient.reference,
+            template_id=None if template is None else template.template_id,
+            flow_id=None if new.flow is None else new.flow.flow_id,
+            sender=sender,
+            text=text,
+            code_sealed=None if test_code is not None else self._keeper.seal(message_id, code),
+            attempts_max=ATTEMPTS_MAX,
+            is_test=test_code is not None,
+            expires_at=expires_at,
+            step_due_at=None if test_code is not None else _first_step(new.flow, now),
+        )
+        message = NewVerificationMessage(
+            account_id=new.account.account_id,
+            message_id=message_id,
+            verification_id=message_id,
+            code_hash=self._keeper.hash(message_id, code),
+        )
+        if test_code is not None:
+            async with self._database.transaction() as transaction:
+                await statements.verifications.verifications_add(transaction, now=now, verifications=[verification])
+                await statements.verifications.verification_messages_add(transaction, messages=[message])
+            return SentCode(verification_id=message_id, message_id=message_id, expires_at=expires_at, prepared=None)
+        prepared = await self._submit(
+            Submission(
+                account=new.account,
+                dialect=new.dialect,
+                app_id=new.app.app_id,
+                request_id=new.request_id,
+                groups=[_group(text, code, sender, new.recipient, new.notes)],
+                validity_s=new.app.code_expiry_s,
+                terms=SubmissionTerms(
+                    limits=_limits(new.app, new.recipient.number, new.number_limits),
+                    once=new.once,
+                    code=CodeSend(message=message, verification=verification),
+                ),
+            ),
+            message_id,
+        )
+        return SentCode(verification_id=message_id, message_id=message_id, expires_at=expires_at, prepared=prepared)
+
+    async def resend(
+        self,
+        account: Profile,
+        row: VerificationRow,
+        request_id: str,
+        *,
+        number_limits: Sequence[SendLimit] = (),
+        steps_done: int | None = None,
+        step_due_at: datetime | None = None,
+        once: AnswerOnce | None = None,
+    ) -> SentCode:
+        """Sends a verification's code again, by another carrier where the route has one. The new message can be checked
+        by its own id; wrong codes count together. `steps_done`, `step_due_at`: of its flow; None: as they are.
+
+        Raises `VerificationOver` when it can no longer be checked or had as many messages as it may; else as `send`.
+        """
+        app = account.apps.get(row.app_id)
+        if app is None:
+            raise errors.UnknownApp
+        now = self._clock()
+        expires_at = now + timedelta(seconds=app.code_expiry_s)
+        message_id = self._next_id()
+        if row.is_test:
+            return SentCode(
+                verification_id=row.verification_id,
+                message_id=row.verification_id,
+                expires_at=row.expires_at,
+                prepared=None,
+            )
+        if row.code_sealed is None or row.is_expired:
+            raise errors.VerificationOver
+        code = self._keeper.open(row.verification_id, row.code_sealed)
+        earlier = await statements.verifications.verification_story(
+            self._database, account_id=row.account_id, verification_id=row.verification_id
+        )
+        prepared = await self._submit(
+            Submission(
+                account=account,
+                dialect=row.dialect,
+                app_id=row.app_id,
+                request_id=request_id,
+                groups=[_group(row.text, code, row.sender, Recipient(row.raw_number, row.number, row.reference), None)],
+                validity_s=app.code_expiry_s,
+                avoid_carriers=frozenset(message.carrier_id for message in earlier),
+                terms=SubmissionTerms(
+                    limits=_limits(app, row.number, number_limits),
+                    once=once,
+                    code=CodeSend(
+                        message=NewVerificationMessage(
+                            account_id=row.account_id,
+                            message_id=message_id,
+                            verification_id=row.verification_id,
+                            code_hash=self._keeper.hash(message_id, code),
+                        ),
+                        resend=VerificationResend(
+                            account_id=row.account_id,
+                            verification_id=row.verification_id,
+                            message_id=message_id,
+                            expires_at=expires_at,
+                            steps_done=row.steps_done if steps_done is None else steps_done,
+                            step_due_at=row.step_due_at if steps_done is None else step_due_at,
+                        ),
+                        messages_max=MESSAGES_MAX,
+                    ),
+                ),
+            ),
+            message_id,
+        )
+        return SentCode(
+            verification_id=row.verification_id, message_id=message_id, expires_at=expires_at, prepared=prepared
+        )
+
+    async def check(self, account_id: int, message_id: int, code: str, dialect: int) -> CheckedCode:
+        """Whether `code` is that of the verification which a message (its first or a later one) belongs to. Of all
+        checks exactly one is answered `VERIFIED`. Durable when this returns; raises a `PlatformFailure`.
+        """
+        if not 0 < message_id <= ids.ID_MAX:
+            return UNKNOWN
+        return await self._checks.put(_Guess(account_id, message_id, dialect, code))
+
+    async def cancel(self, account_id: int, verification_id: int) -> bool:
+        """Ends a pending verification: its code is no longer right. False when it was over."""
+        row = await statements.verifications.verification_cancel(
+            self._database, account_id=account_id, verification_id=verification_id, now=self._clock()
+        )
+        return row is not None
+
+    async def find(self, account_id: int, message_id: int) -> VerificationRow | None:
+        """By the id of any of its messages."""
+        if not 0 < message_id <= ids.ID_MAX:
+            return None
+        return await statements.verifications.verification_find(
+            self._database, account_id=account_id, message_id=message_id, now=self._clock()
+        )
+
+    async def drained(self) -> None:
+        await self._checks.drained()
+
+    async def _submit(self, submission: Submission, message_id: int) -> PreparedSubmission:
+        prepared, outcome = self._intake.begin_prepared(submission, message_id)
+        if (error := await outcome) is not None:
+            raise error
+        return prepared
+
+    async def _check(self, guesses: Sequence[_Guess]) -> list[CheckedCode]:
+        now = self._clock()
+        async with self._database.transaction() as transaction:
+            rows = await statements.verifications.verifications_check(
+                transaction,
+                now=now,
+                guesses=[
+                    CodeGuess(
+                        account_id=guess.account_id,
+                        message_id=guess.message_id,
+                        code_hash=self._keeper.hash(guess.message_id, guess.code),
+                    )
+                    for guess in guesses
+                ],
+            )
+            verified = [
+                ConversionReport(row.account_id, row.latest_id, guesses[row.nth - 1].dialect, None)
+                for row in rows
+                if row.outcome == CheckOutcome.VERIFIED
+            ]
+            if verified:
+                await record_conversions(transaction, verified, now=now)
+        by_place = {row.nth - 1: row for row in rows}
+        return [_checked(by_place.get(place), now) for place in range(len(guesses))]
+
+
+def _checked(row: JudgedCheck | None, now: datetime) -> CheckedCode:
+    if row is None:
+        return UNKNOWN
+    outcome = CheckOutcome(row.outcome)
+    return CheckedCode(
+        outcome=outcome,
+        verification_id=row.verification_id,
+        attempts_left=row.attempts_left,
+        expires_at=row.expires_at,
+        ended_at=now if outcome is CheckOutcome.VERIFIED else row.ended_at,
+    )
+
+
+def _group(text: str, code: str, sender: str, recipient: Recipient, notes: dict[str, object] | None) -> MessageGroup:
+    return MessageGroup(
+        text.replace(CODE_MARK, code),
+        sender,
+        [recipient],
+        notes=notes,
+        masked_text=text.replace(CODE_MARK, masked(code)),
+    )
+
+
+def _limits(app: App, number: str, others: Sequence[SendLimit]) -> list[LimitTake]:
+    takes = []
+    if app.total_limit is not None:
+        takes.append(_take(LimitScope.APP_CODES, app.app_id, app.total_limit, errors.AppLimitReached))
+    own = () if app.number_limit is None else (app.number_limit,)
+    by_period = {limit.period_s: limit for limit in (*others, *own)}  # a window is one limit's
+    takes += [
+        _take(LimitScope.NUMBER_CODES, f"{app.app_id} {number}", limit, errors.NumberLimitReached)
+        for limit in by_period.values()
+    ]
+    return takes
+
+
+def _take(scope: LimitScope, key: str, limit: SendLimit, refusal: type[errors.LimitReached]) -> LimitTake:
+    return LimitTake(scope=scope, key=key, period_s=limit.period_s, most=limit.most, amount=1, refusal=refusal)
+
+
+def _first_step(flow: CodeFlow | None, now: datetime) -> datetime | None:
+    return None if flow is None or not flow.steps else now + timedelta(seconds=flow.steps[0].wait_s)

@@ -1,0 +1,471 @@
+"""Codes that Homing makes and checks: whatever happens at once, one success, no attempt too many, no message twice."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from homing import errors
+from homing.accounts.profile import Profile
+from homing.admin import carriers, routes
+from homing.common.crypto import Vault
+from homing.common.ids import IdSource
+from homing.dialects.registry import DIALECTS
+from homing.intake.intake import utc_now
+from homing.intake.terms import AnswerOnce, EarlierAnswer
+from homing.messages.outbox import Outbox
+from homing.messages.transitions import StateChange, apply
+from homing.model import App, CheckOutcome, CodeAlphabet, CodeFlow, CodeTemplate, FlowStep, Recipient, SendLimit
+from homing.routing.catalogue_cache import CatalogueCache
+from homing.routing.rules import RouteRequest, RouteScope
+from homing.states import MessageState
+from homing.store import statements
+from homing.verification.codes import ALPHABETS, CodeKeeper, make_code
+from homing.verification.flows import FlowRunner
+from homing.verification.service import ATTEMPTS_MAX, MESSAGES_MAX, NewCode, SentCode, Verifications
+from tests.support.bank import Bank, opened
+from tests.support.server import new_database
+from tests.support.waiting import until
+
+LAAFFIC = 2
+NUMBER = "8613800000001"
+PRICE_MICRO = 31_000
+TEMPLATE = CodeTemplate(
+    template_id=1,
+    app_id="",
+    name="sign-in",
+    locale="",
+    text="##code## is your code",
+    alphabet=CodeAlphabet.NUMERIC,
+    length=6,
+    sender="",
+)
+
+
+class MovedClock:
+    """The machine's time, and what is added to it."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return utc_now() + self.ahead
+
+
+class Engines:
+    """Two processes' engines over one database."""
+
+    def __init__(self, bank: Bank, clock: MovedClock) -> None:
+        self.bank = bank
+        self.clock = clock
+        vault = Vault(secrets.token_bytes(32))
+        self.each = [
+            Verifications(
+                database=database,
+                intake=intake,
+                keeper=CodeKeeper(vault),
+                next_id=IdSource(node).next,
+                clock=self.clock,
+            )
+            for node, (database, intake) in enumerate(zip(bank.databases, bank.intakes, strict=True), start=10)
+        ]
+
+    async def send(self, account: Profile, process: int = 0, **more: Any) -> SentCode:
+        given = {
+            "template": TEMPLATE,
+            "recipient": Recipient(NUMBER, NUMBER),
+            "app": account.apps[account.name],
+            **more,
+        }
+        return await self.each[process].send(NewCode(account=account, dialect=LAAFFIC, request_id="r", **given))
+
+    async def resend(self, account: Profile, sent: SentCode, process: int = 0, **more: Any) -> SentCode:
+        row = await self.each[process].find(account.account_id, sent.message_id)
+        assert row
+        return await self.each[process].resend(account, row, "r", **more)
+
+    async def check(self, account: Profile, sent: SentCode, code: str, process: int = 0) -> CheckOutcome:
+        return (await self.each[process].check(account.account_id, sent.message_id, code, LAAFFIC)).outcome
+
+    async def code(self, sent: SentCode) -> str:
+        """As the person reads it: what waits to be sent."""
+        (row,) = await self.bank.query("SELECT text FROM message WHERE message_id = $1", sent.message_id)
+        return str(row["text"]).split()[0]
+
+    async def messages(self) -> int:
+        (row,) = await self.bank.query("SELECT count(*) AS n FROM message")
+        return int(row["n"])
+
+
+@pytest.fixture(scope="module")
+def clock() -> MovedClock:
+    return MovedClock()
+
+
+@pytest.fixture(scope="module")
+async def bank(postgres: str, worker: str, clock: MovedClock) -> AsyncIterator[Bank]:
+    async with opened(await new_database(postgres, f"verifications_{worker}"), 2, clock) as bank:
+        yield bank
+
+
+@pytest.fixture
+async def engines(bank: Bank, clock: MovedClock) -> Engines:
+    clock.ahead = timedelta(0)
+    await bank.clear()
+    await bank.query("TRUNCATE verification, verification_message, send_window, answered_call, conversion, stat_delta")
+    return Engines(bank, clock)
+
+
+@pytest.fixture
+async def account(bank: Bank, engines: Engines) -> Profile:
+    return await bank.account(balance=10_000_000)
+
+
+async def reread(bank: Bank, carriers_up: int) -> None:
+    """Until all processes know of so many carriers."""
+    for board in bank.boards:
+        board.settings_changed("0")
+    asked = RouteRequest(0, "", "", 0, NUMBER, "CN", "46000")
+
+    def candidates(board: CatalogueCache) -> int:
+        ranked = board.catalogue.rank(asked, PRICE_MICRO)
+        return 0 if ranked is None else sum(len(tier.candidates) for tier in ranked.tiers)
+
+    await until(lambda: all(candidates(board) == carriers_up for board in bank.boards))
+
+
+def wrong(code: str) -> Iterator[str]:
+    return (str(guess).zfill(6) for guess in range(10**6) if str(guess).zfill(6) != code)
+
+
+async def test_a_code_is_right_once_and_its_check_is_the_conversion(engines: Engines, account: Profile) -> None:
+    sent = await engines.send(account)
+    code = await engines.code(sent)
+    assert len(code) == 6
+    assert code.isdigit()
+    checked = await engines.each[1].check(account.account_id, sent.message_id, f" {code} ", LAAFFIC)
+    assert checked.outcome is CheckOutcome.VERIFIED
+    assert checked.verification_id == sent.verification_id
+    assert await engines.check(account, sent, code) is CheckOutcome.ALREADY_VERIFIED
+    rows = await engines.bank.query("SELECT message_id, dialect, recorded_at, credited_to FROM conversion")
+    assert [(row["message_id"], row["credited_to"]) for row in rows] == [(sent.message_id, sent.message_id)]
+    (row,) = await engines.bank.query("SELECT code_sealed, status, ended_at FROM verification")
+    assert row["code_sealed"] is None
+    assert row["status"] == 1
+    assert (await engines.bank.prove(account)).holds
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+async def test_of_a_thousand_right_checks_at_once_one_succeeds(
+    engines: Engines, account: Profile, processes: int
+) -> None:
+    sent = await engines.send(account)
+    code = await engines.code(sent)
+    outcomes = await asyncio.gather(*(engines.check(account, sent, code, n % processes) for n in range(1_000)))
+    assert Counter(outcomes) == {CheckOutcome.VERIFIED: 1, CheckOutcome.ALREADY_VERIFIED: 999}
+    (row,) = await engines.bank.query("SELECT count(*) AS n FROM conversion")
+    assert row["n"] == 1
+
+
+async def test_however_many_guess_at_once_only_five_are_looked_at(engines: Engines, account: Profile) -> None:
+    sent = await engines.send(account)
+    code = await engines.code(sent)
+    guesses = wrong(code)
+    outcomes = await asyncio.gather(*(engines.check(account, sent, next(guesses), n % 2) for n in range(400)))
+    assert Counter(outcomes) == {CheckOutcome.WRONG: ATTEMPTS_MAX, CheckOutcome.TOO_MANY_ATTEMPTS: 400 - ATTEMPTS_MAX}
+    assert await engines.check(account, sent, code) is CheckOutcome.TOO_MANY_ATTEMPTS
+    (row,) = await engines.bank.query("SELECT status, attempts, code_sealed FROM verification")
+    assert (row["status"], row["attempts"], row["code_sealed"]) == (2, ATTEMPTS_MAX, None)
+    assert await engines.bank.query("SELECT FROM conversion") == []
+
+
+async def test_attempts_left_go_down_and_the_last_may_be_right(engines: Engines, account: Profile) -> None:
+    sent = await engines.send(account)
+    code = await engines.code(sent)
+    guesses = wrong(code)
+    for left in range(ATTEMPTS_MAX - 1, 0, -1):
+        checked = await engines.each[0].check(account.account_id, sent.message_id, next(guesses), LAAFFIC)
+        assert (checked.outcome, checked.attempts_left) == (CheckOutcome.WRONG, left)
+    assert await engines.check(account, sent, code) is CheckOutcome.VERIFIED
+
+
+async def test_a_code_is_right_for_no_other_account_and_no_other_verification(
+    engines: Engines, account: Profile
+) -> None:
+    other = await engines.bank.account(balance=1_000_000)
+    sent, twin = await engines.send(account), await engines.send(account)
+    code, twin_code = await engines.code(sent), await engines.code(twin)
+    assert await engines.check(other, sent, code) is CheckOutcome.UNKNOWN
+    assert await engines.check(account, twin, code) is (
+        CheckOutcome.VERIFIED if code == twin_code else CheckOutcome.WRONG
+    )
+    assert await engines.check(account, sent, code) is CheckOutcome.VERIFIED
+    for unknown in (0, -1, sent.message_id + 1, 2**63):
+        assert (await engines.each[0].check(account.account_id, unknown, code, LAAFFIC)).outcome is CheckOutcome.UNKNOWN
+
+
+async def test_an_expired_code_is_said_to_be_and_costs_no_attempt(engines: Engines, account: Profile) -> None:
+    sent = await engines.send(account)
+    code = await engines.code(sent)
+    engines.clock.ahead = timedelta(seconds=301)
+    assert await engines.check(account, sent, code) is CheckOutcome.EXPIRED
+    with pytest.raises(errors.VerificationOver):
+        await engines.resend(account, sent)
+    assert not await engines.each[0].cancel(account.account_id, sent.verification_id)
+
+
+async def test_a_cancelled_code_is_not_right(engines: Engines, account: Profile) -> None:
+    sent = await engines.send(account)
+    code = await engines.code(sent)
+    assert await engines.each[0].cancel(account.account_id, sent.verification_id)
+    assert await engines.check(account, sent, code) is CheckOutcome.CANCELLED
+    with pytest.raises(errors.VerificationOver):
+        await engines.resend(account, sent)
+
+
+async def test_a_resent_code_is_the_same_under_both_ids_with_one_count_of_attempts(
+    engines: Engines, account: Profile
+) -> None:
+    sent = await engines.send(account)
+    code = await engines.code(sent)
+    engines.clock.ahead = timedelta(seconds=200)
+    again = await engines.resend(account, sent, 1)
+    assert again.message_id != sent.message_id
+    assert again.verification_id == sent.verification_id
+    assert await engines.code(again) == code
+    guesses = wrong(code)
+    for n in range(ATTEMPTS_MAX - 1):
+        assert await engines.check(account, (sent, again)[n % 2], next(guesses)) is CheckOutcome.WRONG
+    engines.clock.ahead = timedelta(seconds=400)  # the first one's time would be over
+    assert await engines.check(account, sent, code) is CheckOutcome.VERIFIED
+    (conversion,) = await engines.bank.query("SELECT message_id FROM conversion WHERE recorded_at IS NOT NULL")
+    assert conversion["message_id"] == again.message_id, "the latest message is credited"
+    assert await engines.check(account, again, code) is CheckOutcome.ALREADY_VERIFIED
+    assert (await engines.bank.purse(account)).balance == 10_000_000 - 2 * PRICE_MICRO
+
+
+async def test_a_code_is_sent_so_often_and_no_more(engines: Engines, account: Profile) -> None:
+    sent = await engines.send(account)
+    outcomes = await asyncio.gather(*(engines.resend(account, sent, n % 2) for n in range(12)), return_exceptions=True)
+    assert Counter(type(outcome) for outcome in outcomes) == {
+        SentCode: MESSAGES_MAX - 1,
+        errors.VerificationOver: 12 - (MESSAGES_MAX - 1),
+    }
+    assert await engines.messages() == MESSAGES_MAX
+    assert (await engines.bank.purse(account)).balance == 10_000_000 - MESSAGES_MAX * PRICE_MICRO
+    assert (await engines.bank.prove(account)).holds
+
+
+async def test_a_resend_goes_by_another_carrier(engines: Engines, account: Profile, bank: Bank) -> None:
+    async with bank.plain.transaction() as transaction:
+        second = await carriers.add_carrier(transaction, "second", "simulator")
+        await routes.set_route(transaction, RouteScope(prefix="86"), carrier_id=second, priority=200)
+    try:
+        await reread(bank, 2)
+        sent = await engines.send(account)
+        again = await engines.resend(account, sent)
+        rows = await bank.query(
+            "SELECT message_id, carrier_id, notes FROM message ORDER BY message_id",
+        )
+        assert [row["message_id"] for row in rows] == [sent.message_id, again.message_id]
+        assert len({row["carrier_id"] for row in rows}) == 2
+        assert "route.another_carrier" in rows[1]["notes"]
+        third = await engines.resend(account, sent)
+        assert third.message_id, "where all have been tried, any will do"
+    finally:
+        await bank.query("DELETE FROM route WHERE carrier_id = $1", second)
+        await bank.query("DELETE FROM carrier WHERE carrier_id = $1", second)
+        await reread(bank, 1)
+
+
+async def test_limits_are_kept_exactly_over_processes_and_say_how_long_to_wait(
+    engines: Engines, account: Profile
+) -> None:
+    limits = (SendLimit(unit="second", period=30, most=3), SendLimit(unit="hour", period=1, most=5))
+    for most in (3, 2, 0):
+        outcomes = await asyncio.gather(
+            *(engines.send(account, n % 2, number_limits=limits) for n in range(40)), return_exceptions=True
+        )
+        refused = [each for each in outcomes if isinstance(each, errors.NumberLimitReached)]
+        assert len(outcomes) - len(refused) == most
+        assert all(1 <= each.retry_after_s <= (30 if most == 3 else 3_600) for each in refused)
+        engines.clock.ahead += timedelta(seconds=31)
+    assert await engines.messages() == 5
+    assert (await engines.bank.purse(account)).balance == 10_000_000 - 5 * PRICE_MICRO
+    engines.clock.ahead += timedelta(hours=1)
+    await engines.send(account, number_limits=limits)
+
+
+async def test_an_apps_limit_counts_all_numbers_and_a_refusal_uses_up_nothing(
+    engines: Engines, account: Profile
+) -> None:
+    app = account.apps[account.name]
+    tight = App(app.app_id, app.name, None, None, total_limit=SendLimit(unit="day", period=1, most=7))
+    once = (SendLimit(unit="day", period=1, most=1),)
+    outcomes = await asyncio.gather(
+        *(
+            engines.send(account, n % 2, app=tight, number_limits=once, recipient=Recipient(number, number))
+            for n in range(30)
+            for number in (f"861380000{n % 10:04d}",)
+        ),
+        return_exceptions=True,
+    )
+    kinds = Counter(type(each) for each in outcomes)
+    assert kinds[SentCode] == 7
+    assert kinds[SentCode] + kinds[errors.AppLimitReached] + kinds[errors.NumberLimitReached] == 30
+    (row,) = await engines.bank.query("SELECT sum(used) AS used FROM send_window WHERE scope = 1")
+    assert row["used"] == 7
+
+
+async def test_what_cannot_be_paid_for_uses_up_no_limit_and_leaves_nothing(engines: Engines, bank: Bank) -> None:
+    poor = await bank.account(balance=2 * PRICE_MICRO)
+    limits = (SendLimit(unit="day", period=1, most=100),)
+    outcomes = await asyncio.gather(
+        *(engines.send(poor, n % 2, number_limits=limits) for n in range(20)), return_exceptions=True
+    )
+    assert Counter(type(each) for each in outcomes) == {SentCode: 2, errors.InsufficientBalance: 18}
+    (window,) = await bank.query("SELECT used FROM send_window")
+    assert window["used"] == 2
+    counts = await bank.query(
+        "SELECT (SELECT count(*) FROM verification) AS a, (SELECT count(*) FROM verification_message) AS b,"
+        " (SELECT count(*) FROM message) AS c, (SELECT count(*) FROM queue) AS d"
+    )
+    assert tuple(counts[0]) == (2, 2, 2, 2)
+    assert (await bank.prove(poor)).holds
+
+
+async def test_a_repeated_call_gets_the_first_answer_and_sends_nothing(engines: Engines, account: Profile) -> None:
+    def once(key: str, digest: bytes = b"d") -> AnswerOnce:
+        return AnswerOnce(
+            scope="test", key=key, digest=digest, answer=lambda prepared: b"%d" % prepared.messages[0].message_id
+        )
+
+    outcomes = await asyncio.gather(
+        *(engines.send(account, n % 2, once=once("a")) for n in range(50)), return_exceptions=True
+    )
+    (sent,) = (each for each in outcomes if isinstance(each, SentCode))
+    earlier = [each for each in outcomes if isinstance(each, EarlierAnswer)]
+    assert len(earlier) == 49
+    assert {(each.answer, each.digest) for each in earlier} == {(b"%d" % sent.message_id, b"d")}
+    assert await engines.messages() == 1
+    await engines.send(account, once=once("b"))
+    with pytest.raises(EarlierAnswer) as other:
+        await engines.send(account, once=once("a", b"another request"))
+    assert other.value.digest == b"d", "whoever asks can tell that it was another request"
+    engines.clock.ahead = timedelta(hours=25)
+    poor = await engines.bank.account(balance=0)
+    for _twice in range(2):
+        with pytest.raises(errors.InsufficientBalance):
+            await engines.send(poor, once=once("c"))
+    assert await engines.bank.query("SELECT FROM answered_call WHERE account_id = $1", poor.account_id) == []
+
+
+async def test_a_test_number_gets_its_own_code_no_message_and_no_bill(engines: Engines, account: Profile) -> None:
+    tester = msgspec.structs.replace(account, test_numbers={NUMBER: "123456"})
+    sent = await engines.send(tester)
+    assert sent.prepared is None
+    assert await engines.check(tester, sent, "654321") is CheckOutcome.WRONG
+    again = await engines.resend(tester, sent)
+    assert await engines.check(tester, again, "123456") is CheckOutcome.VERIFIED
+    assert await engines.messages() == 0
+    assert (await engines.bank.purse(account)).balance == 10_000_000
+    assert await engines.bank.query("SELECT FROM conversion") == []
+
+
+async def test_a_code_is_gone_from_the_text_when_the_message_has_left(engines: Engines, account: Profile) -> None:
+    sent = await engines.send(account)
+    shown = await statements.timeline.timeline_message(engines.bank.plain, message_id=sent.message_id)
+    assert shown is not None
+    assert shown.text == "****** is your code", "it is on its way, and only its carrier reads it"
+    async with engines.bank.plain.transaction() as transaction:
+        event = StateChange(account.account_id, sent.message_id, MessageState.SENT, utc_now())
+        await apply(transaction, [event], Outbox(DIALECTS))
+    (row,) = await engines.bank.query("SELECT text FROM message WHERE message_id = $1", sent.message_id)
+    assert row["text"] == "****** is your code"
+
+
+async def test_what_is_stored_of_a_code_says_nothing_without_the_secret(engines: Engines, account: Profile) -> None:
+    sent = await engines.send(account, code="424242")
+    await engines.bank.query("UPDATE message SET text = masked_text")
+    for table in ("verification", "verification_message", "message", "queue"):
+        for row in await engines.bank.query(f"SELECT t::text AS row FROM {table} AS t"):
+            assert "424242" not in row["row"]
+            assert b"424242".hex() not in row["row"]
+    assert await engines.check(account, sent, "424242") is CheckOutcome.VERIFIED
+
+
+def test_codes_are_of_their_alphabet_and_do_not_repeat() -> None:
+    for alphabet, characters in ALPHABETS.items():
+        codes = {make_code(alphabet, 10) for _ in range(2_000)}
+        assert len(codes) == 2_000
+        assert set("".join(codes)) == set(characters)
+
+
+async def test_a_flows_first_step_is_due_after_its_wait(engines: Engines, account: Profile) -> None:
+    flow = CodeFlow(flow_id=1, name="f", steps=(FlowStep(wait_s=60),))
+    before = engines.clock()
+    await engines.send(account, flow=flow)
+    (row,) = await engines.bank.query("SELECT step_due_at FROM verification")
+    assert timedelta(seconds=60) <= row["step_due_at"] - before < timedelta(seconds=62)
+
+
+async def test_a_flow_sends_again_until_the_code_is_entered(engines: Engines, account: Profile) -> None:
+    flow = CodeFlow(
+        flow_id=1, name="f", steps=(FlowStep(wait_s=60), FlowStep(wait_s=30, channel="call"), FlowStep(wait_s=10))
+    )
+    runners = [
+        FlowRunner(
+            database=engines.bank.plain,
+            verifications=each,
+            profile_of=Known(account, flow).profile_of,
+            clock=engines.clock,
+        )
+        for each in engines.each
+    ]
+    sent = await engines.send(account, flow=flow)
+    for ahead, messages in ((59, 1), (61, 2), (80, 2), (92, 2), (103, 3), (500, 3)):
+        engines.clock.ahead = timedelta(seconds=ahead)
+        await asyncio.gather(*(runner.run_due() for runner in runners))
+        assert await engines.messages() == messages, ahead
+    (row,) = await engines.bank.query("SELECT steps_done, step_due_at FROM verification")
+    assert tuple(row) == (3, None)
+    engines.clock.ahead = timedelta(0)
+    assert await engines.check(account, sent, await engines.code(sent)) is CheckOutcome.VERIFIED
+
+
+async def test_a_flow_ends_with_the_verification_and_steps_that_cannot_be_paid_are_left_out(
+    engines: Engines, bank: Bank
+) -> None:
+    account = await bank.account(balance=PRICE_MICRO)
+    flow = CodeFlow(flow_id=1, name="f", steps=(FlowStep(wait_s=60), FlowStep(wait_s=60)))
+    runner = FlowRunner(
+        database=bank.plain,
+        verifications=engines.each[0],
+        profile_of=Known(account, flow).profile_of,
+        clock=engines.clock,
+    )
+    sent = await engines.send(account, flow=flow)
+    engines.clock.ahead = timedelta(seconds=61)
+    assert await runner.run_due() == 1
+    (row,) = await bank.query("SELECT steps_done, step_due_at FROM verification")
+    assert row["steps_done"] == 1
+    assert row["step_due_at"] is not None
+    await engines.check(account, sent, await engines.code(sent))
+    engines.clock.ahead = timedelta(seconds=200)
+    assert await runner.run_due() == 0
+    assert await engines.messages() == 1
+
+
+class Known:
+    """A directory of one account."""
+
+    def __init__(self, account: Profile, flow: CodeFlow) -> None:
+        self._account = msgspec.structs.replace(account, code_flows={flow.flow_id: flow})
+
+    async def profile_of(self, account_id: int) -> Profile | None:
+        return self._account if account_id == self._account.account_id else None
