@@ -211,7 +211,7 @@ def test_a_run_whose_process_is_killed_is_run_again(tmp_path: Path) -> None:
 
 def test_no_process_outlives_a_report_that_was_killed(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    file.write_text(MINE.replace("hours = 0.5", "hours = 24"))
+    file.write_text(MINE.replace("hours = 0.5", "hours = 240"))  # longer than anybody waits here
     words = ["lab", "report", "--scenario", str(file), "--workers", "2"]
     report = subprocess.Popen([sys.executable, "-m", "homing.cli", *words], stdout=subprocess.DEVNULL)
     process = psutil.Process(report.pid)

@@ -155,7 +155,7 @@ async def test_a_customer_that_unbinds_mid_way_gets_the_rest_later(server: Serve
     async with bound(smpp, account.key, account.secret, pdus.BindReceiver) as one:
         await one.until(lambda esme: len({*first, *(receipt.id for receipt in esme.receipts)}) == 40)
         assert {*first, *(receipt.id for receipt in one.receipts)} == set(sent)
-    await waiting(server, account, 0)
+        await waiting(server, account, 0)  # bound until the last answers have been taken
 
 
 async def test_no_more_is_under_way_than_the_window(server: Server, smpp: str, account: Account) -> None:
