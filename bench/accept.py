@@ -161,14 +161,14 @@ def _rate_rows(figures: dict[str, Figures], kannel_rates: list[float]) -> list[R
             f"{get.note}; runs: {runs(get.rates)}",
         )
     )
-    for one, least in ((bulk, 30_000), (balance, 10_000), (track, 10_000)):
+    for row, least in ((bulk, 30_000), (balance, 10_000), (track, 10_000)):
         rows.append(
             Row(
-                one.load.name,
+                row.load.name,
                 f"≥ {per_s(least)}",
-                per_s(one.rate),
-                one.rate >= least and not one.errors,
-                f"{one.note}; runs: {runs(one.rates)}",
+                per_s(row.rate),
+                row.rate >= least and not row.errors,
+                f"{row.note}; runs: {runs(row.rates)}",
             )
         )
     return rows

@@ -160,9 +160,9 @@ async def run(folder: Path, messages: int = MESSAGES, rounds: int = ROUNDS) -> l
             known = await load(database, messages)
             operator = await signed_in(homing, database, "an-operator", None)
             customer = await signed_in(homing, database, "a-customer", known["account_id"])
-        asked = {name: (operator, path) for name, path in pages(known).items()}
-        asked |= {name: (customer, path) for name, path in portal(known).items()}
-        took = await asyncio.to_thread(_measure, asked, rounds)
+        to_fetch = {name: (operator, path) for name, path in pages(known).items()}
+        to_fetch |= {name: (customer, path) for name, path in portal(known).items()}
+        took = await asyncio.to_thread(_measure, to_fetch, rounds)
     return [_row(took, messages, known["took_s"])]
 
 
@@ -176,12 +176,12 @@ async def signed_in(homing: Homing, database: Database, name: str, account_id: i
     return viewer
 
 
-def _measure(asked: dict[str, tuple[Viewer, str]], rounds: int) -> dict[str, list[float]]:
+def _measure(to_fetch: dict[str, tuple[Viewer, str]], rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each page, round by round."""
-    took: dict[str, list[float]] = {name: [] for name in asked}
+    took: dict[str, list[float]] = {name: [] for name in to_fetch}
     for nth in range(rounds + 1):
         began_s = time.monotonic()
-        for name, (viewer, path) in asked.items():
+        for name, (viewer, path) in to_fetch.items():
             asked_s = time.perf_counter()
             status, text = viewer.get(path)
             ms = (time.perf_counter() - asked_s) * 1000
@@ -198,7 +198,7 @@ def p95(values: list[float]) -> float:
 
 def _row(took: dict[str, list[float]], messages: int, load_s: float) -> Row:
     """A row for the slowest page; all of them are printed."""
-    for name, ms in sorted(took.items(), key=lambda one: -p95(one[1])):
+    for name, ms in sorted(took.items(), key=lambda item: -p95(item[1])):
         print(f"  {name:<34} p50 {statistics.median(ms):6.1f} ms   p95 {p95(ms):6.1f} ms")
     slowest = max(took, key=lambda name: p95(took[name]))
     every = [ms for page in took.values() for ms in page]

@@ -95,12 +95,12 @@ class Homing:
 
     async def console_pids(self) -> list[int]:
         """The console's process and its own database sessions."""
-        found = [pid for pid in self.pids() if b"console" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        console_pids = [pid for pid in self.pids() if b"console" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         async with _Database(self.data) as database, database.connection() as connection:
             rows = await connection.raw.fetch(
                 "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'homing console%'"
             )
-        return [*found, *(row["pid"] for row in rows)]
+        return [*console_pids, *(row["pid"] for row in rows)]
 
     def database(self) -> "_Database":
         """Its database, for the length of a block."""

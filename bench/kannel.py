@@ -240,14 +240,14 @@ async def kannel_accept_rate(
 
 
 def _postgresql(dsn: str) -> str:
-    found = urlsplit(dsn)
-    query = parse_qs(found.query)
+    parts = urlsplit(dsn)
+    query = parse_qs(parts.query)
     return POSTGRESQL.format(
-        host=query.get("host", [found.hostname])[0],
-        port=query.get("port", [found.port or 5432])[0],
-        user=unquote(found.username or ""),
-        password=unquote(found.password or ""),
-        database=found.path.lstrip("/"),
+        host=query.get("host", [parts.hostname])[0],
+        port=query.get("port", [parts.port or 5432])[0],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database=parts.path.lstrip("/"),
     )
 
 

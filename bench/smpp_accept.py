@@ -168,6 +168,6 @@ def _row(name: str, results: list[Result], *, is_target: bool) -> Row:
         rate >= TARGET_PER_S and not fault if is_target else None,
         f"answered after {median['median_ms']:.0f} ms, 99 % within {median['late_ms']:.0f} ms; CPU"
         f" {median['homing_us']:.0f} µs Homing, {median['postgres_us']:.0f} µs PostgreSQL,"
-        f" {median['own_us']:.0f} µs the generator; runs: {', '.join(f'{one.rate:,.0f}' for one in results)}"
+        f" {median['own_us']:.0f} µs the generator; runs: {', '.join(f'{result.rate:,.0f}' for result in results)}"
         f"{fault and '; ' + fault}",
     )

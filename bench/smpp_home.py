@@ -115,7 +115,7 @@ async def _homing(folder: Path, seconds: float) -> tuple[Sustained | None, Susta
 
 async def _kannel(folder: Path, seconds: float, receipts_dsn: str | None) -> tuple[float, str]:
     """The highest rate that Kannel holds, by the same measure: what waits at the end is no more than 2 s of traffic."""
-    best, told = 0.0, []
+    best, tried = 0.0, []
     for rate in KANNEL_RATES_PER_S if receipts_dsn is None else KANNEL_DURABLE_RATES_PER_S:
         home = folder / f"kannel-{'memory' if receipts_dsn is None else 'postgresql'}-{rate}"
         home.mkdir()
@@ -137,11 +137,11 @@ async def _kannel(folder: Path, seconds: float, receipts_dsn: str | None) -> tup
             waiting = run.accepted - sink.counts().posts
             began_s = time.monotonic()
             home_count = (await sink.reached(run.accepted, CATCH_UP_S)).messages
-            told.append(
+            tried.append(
                 f"{rate}/s: {waiting:,} of {run.accepted:,} waited at the end, {home_count:,} home"
                 f" {time.monotonic() - began_s:.1f} s later"
             )
         if run.errors or waiting > 2 * rate or home_count < run.accepted:
             break
         best = rate
-    return best, "; ".join(told)
+    return best, "; ".join(tried)

@@ -127,22 +127,22 @@ async def _customers(port: int, count: int) -> None:
     loop = asyncio.get_running_loop()
     slots, idle, began_s = asyncio.Semaphore(AT_ONCE), [Idle() for _ in range(count)], time.monotonic()
 
-    async def bind(one: Idle) -> bool:
+    async def bind(client: Idle) -> bool:
         async with slots:
-            await loop.create_connection(lambda: one, "127.0.0.1", port)
-            return await one.bind(laaffic.DEMO_KEY, laaffic.DEMO_SECRET)
+            await loop.create_connection(lambda: client, "127.0.0.1", port)
+            return await client.bind(laaffic.DEMO_KEY, laaffic.DEMO_SECRET)
 
     bound = sum(await asyncio.gather(*map(bind, idle)))
     binding_s = time.monotonic() - began_s
     print("bound", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    for one in idle:
-        one.ask()
+    for client in idle:
+        client.ask()
         await asyncio.sleep(SPREAD_S / count)
     deadline_s = time.monotonic() + 10
-    while any(not one.answered_s for one in idle) and time.monotonic() < deadline_s:
+    while any(not client.answered_s for client in idle) and time.monotonic() < deadline_s:
         await asyncio.sleep(0.05)
-    waits_s = [one.answered_s - one.asked_s for one in idle if one.answered_s]
+    waits_s = [client.answered_s - client.asked_s for client in idle if client.answered_s]
     answers = Answers(bound, binding_s, len(waits_s), statistics.median(waits_s), max(waits_s))
     print(msgspec.json.encode(answers).decode(), flush=True)
     os._exit(0)

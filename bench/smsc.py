@@ -114,7 +114,7 @@ class _Centre:
         """The ticks look for room."""
 
     def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
-        self._due = deque(one for one in self._due if one[1] is not connection)
+        self._due = deque(due for due in self._due if due[1] is not connection)
 
     async def report(self) -> None:
         while True:

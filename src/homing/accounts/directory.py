@@ -104,8 +104,8 @@ class Directory:
         )
         profiles = await self._profiles({row.account_id for row in rows})
         credentials = {
-            (row.dialect, row.asked): Credential(
-                row.dialect, row.asked, self._vault.open(row.secret), profiles[row.account_id]
+            (row.dialect, row.wanted_key): Credential(
+                row.dialect, row.wanted_key, self._vault.open(row.secret), profiles[row.account_id]
             )
             for row in rows
         }

@@ -23,16 +23,18 @@ async def carriers_now(database: Database) -> Sequence[dict[str, Any]]:
     queues = {row.carrier_id: row for row in await statements.admin.carrier_queues(database)}
     carriers = []
     for row in await statements.admin.carrier_list(database):
-        session, queue = sessions[row.carrier_id], queues.get(row.carrier_id)
-        is_owned = session.owner is not None and not session.is_lapsed
+        session, queue = sessions.get(row.carrier_id), queues.get(row.carrier_id)  # None: added since they were read
+        changed_at = session.changed_at if session else None
+        if session is not None and (session.owner is None or session.is_lapsed):
+            session = None
         carriers.append(
             {
                 **msgspec.structs.asdict(row),
                 "settings": visible_settings(row.kind, row.settings),
-                "state": ("up" if session.is_up else "down") if is_owned else None,
-                "owner": session.owner if is_owned else None,
-                "changed_at": session.changed_at,
-                "detail": msgspec.json.decode(session.detail or "{}") if is_owned else None,
+                "state": ("up" if session.is_up else "down") if session else None,
+                "owner": session.owner if session else None,
+                "changed_at": changed_at,
+                "detail": msgspec.json.decode(session.detail or "{}") if session else None,
                 "waiting": queue.waiting if queue else 0,
                 "under_way": queue.under_way if queue else 0,
             }

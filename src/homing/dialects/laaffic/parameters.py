@@ -72,11 +72,11 @@ def from_query(query: str) -> dict[str, str]:
     """The query's parameters; of repeated ones the first. Raises `BadShape` above `HTTP_PARAMETERS_MAX`."""
     if query.count("&") >= limits.HTTP_PARAMETERS_MAX:
         raise errors.BadShape("too many parameters")
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for pair in query.split("&"):
         name, _equals, value = pair.partition("=")
-        found.setdefault(unquote_plus(name), unquote_plus(value, errors="surrogateescape"))
-    return found
+        parameters.setdefault(unquote_plus(name), unquote_plus(value, errors="surrogateescape"))
+    return parameters
 
 
 def text_of(value: Scalar, name: str) -> str:

@@ -92,15 +92,16 @@ class Queries:
         and so does what is no id.
         """
         app_id = _required_app(account, parameters.get("appId", ""))
-        asked = [piece.strip() for piece in split_list(parameters.get("msgIds", ""))]
-        if not asked or len(asked) > bounds.REPORT_IDS_MAX:
+        pieces = [piece.strip() for piece in split_list(parameters.get("msgIds", ""))]
+        if not pieces or len(pieces) > bounds.REPORT_IDS_MAX:
             raise errors.QueryEmpty
-        ids_asked = [_message_id(piece) for piece in asked]
-        found = await self._lookup.many(account.account_id, [one for one in ids_asked if one is not None])
+        message_ids = [_message_id(piece) for piece in pieces]
+        known_ids = [message_id for message_id in message_ids if message_id is not None]
+        messages = await self._lookup.many(account.account_id, known_ids)
         counts = {"0": 0, "1": 0, "-1": 0}
         rows = []
-        for message_id in ids_asked:
-            message = None if message_id is None else found.get(message_id)
+        for message_id in message_ids:
+            message = None if message_id is None else messages.get(message_id)
             status = None if message is None else ROW_STATUSES[MessageState(message.state_seen)]
             if message is None or status is None or message.app_id != app_id:
                 continue
@@ -113,7 +114,7 @@ class Queries:
                 str(counts["0"]),
                 str(counts["1"]),
                 str(counts["-1"]),
-                str(len(asked) - len(rows)),
+                str(len(pieces) - len(rows)),
                 rows,
             )
         )

@@ -125,23 +125,23 @@ class LaafficSender:
     async def _submit(
         self, account: Profile, app_id: str, parsed: Sequence[Parsed], request_id: str
     ) -> LaafficSendReply:
-        groups = [one.group for one in parsed if one.group.recipients]
+        groups = [each.group for each in parsed if each.group.recipients]
         if not groups:
-            kinds = {number_refusal(raw) for one in parsed for raw in one.invalid}
+            kinds = {number_refusal(raw) for each in parsed for raw in each.invalid}
             raise kinds.pop() if len(kinds) == 1 else errors.NumbersAbnormal
-        fates = await self._intake.submit(
+        results = await self._intake.submit(
             intake.Submission(account=account, dialect=NUMBER, app_id=app_id, request_id=request_id, groups=groups)
         )
         sent = [
-            SentMessage(str(fate.message_id), fate.recipient.raw, fate.recipient.reference)
-            for fate in fates
-            if isinstance(fate, AcceptedMessage)
+            SentMessage(str(result.message_id), result.recipient.raw, result.recipient.reference)
+            for result in results
+            if isinstance(result, AcceptedMessage)
         ]
-        unsent = [FailedNumber("", raw, _why(raw)) for one in parsed for raw in one.invalid]
+        unsent = [FailedNumber("", raw, _why(raw)) for each in parsed for raw in each.invalid]
         unsent += [
-            FailedNumber("", fate.recipient.raw, reason_of(fate.reason))
-            for fate in fates
-            if isinstance(fate, RefusedRecipient)
+            FailedNumber("", result.recipient.raw, reason_of(result.reason))
+            for result in results
+            if isinstance(result, RefusedRecipient)
         ]
         return LaafficSendReply("0", "success", str(len(sent)), str(len(unsent)), sent, unsent or msgspec.UNSET)
 
@@ -188,17 +188,17 @@ def parse(account: Profile, call: Group, numbers_max: int) -> Parsed:
     return Parsed(intake.MessageGroup(content, sender, recipients, None, notes), invalid)
 
 
-def sender_of(account: Profile, asked: str) -> tuple[str, dict[str, object] | None]:
+def sender_of(account: Profile, requested: str) -> tuple[str, dict[str, object] | None]:
     """The sender, and a note when another was asked for: an unregistered one is replaced by the default."""
-    if len(asked) > limits.SENDER_CHARS_MAX:
+    if len(requested) > limits.SENDER_CHARS_MAX:
         raise errors.BadShape(f"senderId has at most {limits.SENDER_CHARS_MAX} characters")
-    sender = account.registered(asked)
+    sender = account.registered(requested)
     if sender is not None:
         return sender, None
     default = account.default_sender or ""
-    if not asked:
+    if not requested:
         return default, None
-    return default, {"sender_asked": asked, "sender_replaced": Reason.of(ReasonCode.SENDER_NOT_REGISTERED)}
+    return default, {"sender_asked": requested, "sender_replaced": Reason.of(ReasonCode.SENDER_NOT_REGISTERED)}
 
 
 def orders_of(text: str, numbers: int) -> Sequence[str | None]:

@@ -56,17 +56,17 @@ def from_form(encoded: str) -> Parameters:
     """`a=1&b=2`, percent-encoded. Bytes that are not UTF-8 become lone surrogates, which no parameter accepts."""
     if encoded.count("&") >= limits.HTTP_PARAMETERS_MAX:
         raise TooManyParameters("too many parameters")
-    found: Parameters = {}
+    parameters: Parameters = {}
     for pair in encoded.split("&"):
         name, _equals, value = pair.partition("=")
         if "%" in name or "+" in name:
             name = unquote_plus(name, errors="surrogateescape")
-        if name in found:
+        if name in parameters:
             continue
         if "%" in value or "+" in value:
             value = unquote_plus(value, errors="surrogateescape")
-        found[name] = value
-    return _given(found.items())
+        parameters[name] = value
+    return _given(parameters.items())
 
 
 def from_json(body: bytes) -> Parameters:
@@ -87,11 +87,11 @@ def _members(text: str, plain: str, last: dict[str, msgspec.Raw]) -> Parameters:
     """The members of an object that is JSON, the first of each name. A structure is passed over as the decoder, which
     was shown `plain` and knows the last of each name, measured it. Raises ValueError.
     """
-    found: Parameters = {}
+    parameters: Parameters = {}
     at = _beyond_spaces(text, 1)
     for _ in range(limits.HTTP_PARAMETERS_MAX):
         if text[at] == "}":
-            return found
+            return parameters
         name, at = scanstring(text, at + 1, True)
         at = _beyond_spaces(text, _beyond_spaces(text, at) + 1)
         first = text[at]
@@ -109,13 +109,13 @@ def _members(text: str, plain: str, last: dict[str, msgspec.Raw]) -> Parameters:
             if word is None:
                 raise ValueError("no JSON value")
             value, at = WORDS[word], at + len(word)
-        found.setdefault(name, value)
+        parameters.setdefault(name, value)
         at = _beyond_spaces(text, at)
         if text[at] == ",":
             at = _beyond_spaces(text, at + 1)
     if text[at] != "}":
         raise TooManyParameters("too many parameters")
-    return found
+    return parameters
 
 
 def _beyond_spaces(text: str, at: int) -> int:

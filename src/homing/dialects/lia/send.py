@@ -118,13 +118,13 @@ class LiaSender:
         if not isinstance(submission, Submission):
             return failed(REMARKS.of(submission), uid)
         try:
-            fate = (await self._intake.submit(submission))[0]
+            result = (await self._intake.submit(submission))[0]
         except errors.Refusal as refusal:
             return failed(remark_of(refusal), uid)
         except errors.PlatformFailure:
             return failed(SYSTEM_ERROR, uid)
-        assert isinstance(fate, AcceptedMessage)
-        return LiaSendReply(fate.message_id, "S", self._success_remark, uid)
+        assert isinstance(result, AcceptedMessage)
+        return LiaSendReply(result.message_id, "S", self._success_remark, uid)
 
 
 def _one_of(parameters: Parameters, name: str, table: dict[str, Traffic]) -> Traffic:
@@ -147,10 +147,10 @@ def _encoding(parameters: Parameters) -> tuple[TextEncoding | None, bool]:
 
 
 def _sender(account: Profile, parameters: Parameters) -> str:
-    asked = parameters.get("sender_id")
-    if asked is None:
+    requested = parameters.get("sender_id")
+    if requested is None:
         raise errors.BadParameter("sender_id not specified")
-    sender = account.registered(asked)
+    sender = account.registered(requested)
     if sender is None:
         raise errors.BadParameter("Invalid sender_id")
     return sender

@@ -1,18 +1,18 @@
 -- name: credentials_find -> rows CredentialMatch
 -- takes: keys CredentialKey
-SELECT asked.dialect, asked.key AS asked, credential.secret, credential.account_id
-FROM unnest(:keys) AS asked (dialect smallint, key text)
+SELECT wanted.dialect, wanted.key AS wanted_key, credential.secret, credential.account_id
+FROM unnest(:keys) AS wanted (dialect smallint, key text)
 JOIN credential USING (dialect, key)
 WHERE credential.revoked_at IS NULL
 UNION ALL
 -- In some dialects (`email_keyed`) an account's e-mail is accepted as its key, with the newest password.
 SELECT newest.dialect, newest.key, newest.secret, newest.account_id FROM (
-    SELECT DISTINCT ON (asked.dialect, asked.key) asked.dialect, asked.key, credential.secret, credential.account_id
-    FROM unnest(:keys) AS asked (dialect smallint, key text)
-    JOIN account ON account.email = asked.key
-    JOIN credential ON credential.account_id = account.account_id AND credential.dialect = asked.dialect
-    WHERE asked.dialect = ANY (:email_keyed::smallint[]) AND credential.revoked_at IS NULL
-    ORDER BY asked.dialect, asked.key, credential.credential_id DESC
+    SELECT DISTINCT ON (wanted.dialect, wanted.key) wanted.dialect, wanted.key, credential.secret, credential.account_id
+    FROM unnest(:keys) AS wanted (dialect smallint, key text)
+    JOIN account ON account.email = wanted.key
+    JOIN credential ON credential.account_id = account.account_id AND credential.dialect = wanted.dialect
+    WHERE wanted.dialect = ANY (:email_keyed::smallint[]) AND credential.revoked_at IS NULL
+    ORDER BY wanted.dialect, wanted.key, credential.credential_id DESC
 ) AS newest
 
 -- name: profiles_accounts -> rows AccountProfileRow

@@ -27,7 +27,7 @@ class CredentialMatch(msgspec.Struct, frozen=True, gc=False):
     """A row of `credentials_find`."""
 
     dialect: int
-    asked: str
+    wanted_key: str
     secret: bytes
     account_id: int
 
