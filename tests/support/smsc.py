@@ -402,7 +402,8 @@ class Smsc:
         submit = accepted.submit
         text = (
             f"id:{ref} sub:001 dlvrd:{1 if state == 'DELIVRD' else 0:03d} submit date:{now:%y%m%d%H%M}"
-            f" done date:{now:%y%m%d%H%M} stat:{state} err:{error} text:"
+            f" done date:{now:%y%m%d%H%M} stat:{state} err:{error}"
+            f" text:{''.join(chr(octet) for octet in submit.short_message[:20] if 32 <= octet < 127)}"
         )
         tlvs: tuple[Tlv, ...] = ()
         if self.receipt_tlvs:

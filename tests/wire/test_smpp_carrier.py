@@ -158,6 +158,7 @@ async def test_a_message_goes_its_receipt_comes_and_both_name_it_alike(smsc: Sms
         (receipt,) = line.receipts
         assert (receipt.carrier_ref, receipt.state, receipt.number) == ("1", MessageState.DELIVERED, "447700900000")
         assert receipt.raw.startswith("id:1 sub:001 dlvrd:001")
+        assert receipt.raw.endswith(" text:"), "what it quotes of the message, such as a code, is not kept"
         assert smsc.texts == [("447700900000", "Your code is 1234")]
         (submit,) = smsc.submits
         assert (submit.source_addr, submit.source_addr_ton, submit.source_addr_npi) == ("HOMING", 5, 0)

@@ -1,5 +1,6 @@
 """Reads a carrier's deliver_sm and data_sm: receipts, inbound messages, and parts of multipart ones. Pure."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -133,8 +134,10 @@ def _receipt_tlvs(tlvs: Tlvs) -> ReceiptTlvs:
 
 
 def _raw(body: bytes, tlvs: ReceiptTlvs) -> str:
-    """The receipt for people: its text as it was decoded, and its TLVs."""
-    pieces = [receipt_text.readable(body)] if body else []
+    """The receipt for people: its text as it was decoded, without what it quotes of the message, which may be a code;
+    and its TLVs.
+    """
+    pieces = [QUOTE.sub("text:", receipt_text.readable(body))] if body else []
     if tlvs.receipted_message_id is not None:
         pieces.append(f"receipted_message_id={tlvs.receipted_message_id}")
     if tlvs.message_state is not None:
@@ -152,6 +155,8 @@ def _position(header: bytes, tlvs: Tlvs) -> PartPosition | None:
         return position_of(b"", tlvs)
 
 
+QUOTE: Final = re.compile(r"\btext:.*", re.IGNORECASE | re.DOTALL)
+"""The beginning of the message that a receipt is about (SMPP 3.4, appendix B), the last of its fields."""
 ReassemblyKey = tuple[str, str, int, int]
 PART_OVERHEAD_BYTES: Final = 500
 """Memory of a part beside its octets."""
