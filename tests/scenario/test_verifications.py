@@ -117,7 +117,7 @@ async def bank(postgres: str, worker: str, clock: MovedClock) -> AsyncIterator[B
 async def engines(bank: Bank, clock: MovedClock) -> Engines:
     clock.ahead = timedelta(0)
     await bank.clear()
-    await bank.query("TRUNCATE verification, verification_message, send_window, answered_call, conversion, stat_delta")
+    await bank.query("TRUNCATE verification, verification_message, limit_use, answered_call, conversion, stat_delta")
     return Engines(bank, clock)
 
 
@@ -318,8 +318,8 @@ async def test_an_apps_limit_counts_all_numbers_and_a_refusal_uses_up_nothing(
     kinds = Counter(type(each) for each in outcomes)
     assert kinds[SentCode] == 7
     assert kinds[SentCode] + kinds[errors.AppLimitReached] + kinds[errors.NumberLimitReached] == 30
-    (row,) = await engines.bank.query("SELECT sum(used) AS used FROM send_window WHERE scope = 1")
-    assert row["used"] == 7
+    (row,) = await engines.bank.query("SELECT windows -> 0 ->> 2 AS used FROM limit_use WHERE scope = 1")
+    assert row["used"] == "7"
 
 
 async def test_what_cannot_be_paid_for_uses_up_no_limit_and_leaves_nothing(engines: Engines, bank: Bank) -> None:
@@ -329,8 +329,8 @@ async def test_what_cannot_be_paid_for_uses_up_no_limit_and_leaves_nothing(engin
         *(engines.send(poor, n % 2, number_limits=limits) for n in range(20)), return_exceptions=True
     )
     assert Counter(type(each) for each in outcomes) == {SentCode: 2, errors.InsufficientBalance: 18}
-    (window,) = await bank.query("SELECT used FROM send_window")
-    assert window["used"] == 2
+    (row,) = await bank.query("SELECT windows -> 0 ->> 2 AS used FROM limit_use")
+    assert row["used"] == "2"
     counts = await bank.query(
         "SELECT (SELECT count(*) FROM verification) AS a, (SELECT count(*) FROM verification_message) AS b,"
         " (SELECT count(*) FROM message) AS c, (SELECT count(*) FROM queue) AS d"

@@ -1,17 +1,17 @@
 """The transaction of a batch in which submissions are bound to terms (terms.py)."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Final
 
 from homing import errors
+from homing.intake.limit_use import LimitsChanged, LimitUse
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.terms import EarlierAnswer, LimitTake
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.intake import AnsweredCallKey, NewAnsweredCall, NewWindow, WindowKey
+from homing.store.statements.intake import AnsweredCallKey, NewAnsweredCall
 from homing.store.statements.verifications import VerificationKey
 from homing.store.submissions import Payment, submit
 
@@ -19,16 +19,7 @@ ANSWERS_KEPT: Final = timedelta(hours=24)
 LeftOut = dict[int, errors.HomingError | EarlierAnswer | None]
 """By `id` of a submission why it is not in the transaction; None: it depends on another, and is tried again.
 """
-Window = tuple[int, int, str, int]
-"""Account, scope, key and period: the order in which all batches lock them, so that two cannot wait for each other."""
-
-
-class _Use:
-    """How much of a window is used up, as far as the batch has been decided."""
-
-    def __init__(self, started_at: datetime, used: int) -> None:
-        self.started_at = started_at
-        self.used = used
+ROUNDS_MAX: Final = 8  # of a transaction that others' limits overtake
 
 
 async def commit_on_terms(
@@ -39,11 +30,26 @@ async def commit_on_terms(
     What is left out is decided before money: an account's payment is of the others. Of an account that cannot pay
     nothing is written. Raises a `PlatformFailure`.
     """
+    for _round in range(ROUNDS_MAX):
+        try:
+            return await _commit(database, batch, now)
+        except LimitsChanged:
+            continue
+    raise errors.Overloaded("limits change faster than they can be read")
+
+
+async def _commit(
+    database: Database, batch: Sequence[PreparedSubmission], now: datetime
+) -> tuple[Mapping[int, Payment], LeftOut]:
     left_out: LeftOut = {}
     async with database.transaction() as transaction:
         taken = await _take_keys(transaction, batch, now, left_out)
-        windows = await _lock_windows(transaction, batch, now)
-        before = _decide_limits(batch, windows, now, left_out)
+        limit_use = await LimitUse.lock(transaction, _takes(batch), now)
+        for prepared in batch:
+            if id(prepared) not in left_out and prepared.terms.limits:
+                refusal = limit_use.take(prepared.account_id, prepared.terms.limits)
+                if refusal is not None:
+                    left_out[id(prepared)] = refusal
         await _lock_verifications(transaction, batch, now, left_out)
         remaining = [prepared for prepared in batch if id(prepared) not in left_out]
         payments: Mapping[int, Payment] = {}
@@ -51,7 +57,7 @@ async def commit_on_terms(
             messages = list(chain.from_iterable(prepared.messages for prepared in remaining))
             payments = await submit(transaction, messages, now=now)
         stored = [prepared for prepared in remaining if payments[prepared.account_id].is_paid]
-        await _write_uses(transaction, stored, before, windows)
+        await limit_use.write(transaction, _takes(stored))
         await _write_codes(transaction, stored, now)
         kept = {id(prepared) for prepared in stored}
         released = [key for prepared_id, key in taken.items() if prepared_id not in kept]
@@ -104,53 +110,10 @@ async def _take_keys(
     return taken
 
 
-def _takes(prepared: PreparedSubmission) -> Sequence[tuple[Window, LimitTake]]:
-    return [((prepared.account_id, int(take.scope), take.key, take.period_s), take) for take in prepared.terms.limits]
-
-
-async def _lock_windows(
-    transaction: DatabaseConnection, batch: Sequence[PreparedSubmission], now: datetime
-) -> dict[Window, _Use]:
-    wanted = sorted({window for prepared in batch for window, _take in _takes(prepared)})
-    if not wanted:
-        return {}
-    rows = await statements.intake.windows_lock(
-        transaction,
-        now=now,
-        windows=[WindowKey(account_id=w[0], scope=w[1], key=w[2], period_s=w[3]) for w in wanted],
-    )
-    windows = {}
-    for row in rows:
-        is_over = row.started_at + timedelta(seconds=row.period_s) <= now
-        use = _Use(now, 0) if is_over else _Use(row.started_at, row.used)
-        windows[row.account_id, row.scope, row.key, row.period_s] = use
-    return windows
-
-
-def _decide_limits(
-    batch: Sequence[PreparedSubmission],
-    windows: Mapping[Window, _Use],
-    now: datetime,
-    left_out: LeftOut,
-) -> dict[Window, int]:
-    """Decides one submission after the other: all of its limits have room for it, or it takes nothing. Gives what the
-    windows have been used for before the batch.
-    """
-    before = {window: use.used for window, use in windows.items()}
+def _takes(batch: Iterable[PreparedSubmission]) -> Iterator[tuple[int, LimitTake]]:
     for prepared in batch:
-        if id(prepared) in left_out:
-            continue
-        takes = _takes(prepared)
-        full = next(((w, take) for w, take in takes if windows[w].used + take.amount > take.most), None)
-        if full is None:
-            for window, take in takes:
-                windows[window].used += take.amount
-        else:
-            window, take = full
-            free_at = windows[window].started_at + timedelta(seconds=take.period_s)
-            wait_s = math.ceil((free_at - now).total_seconds())
-            left_out[id(prepared)] = take.refusal(retry_after_s=min(max(wait_s, 1), take.period_s))
-    return before
+        for take in prepared.terms.limits:
+            yield prepared.account_id, take
 
 
 async def _lock_verifications(
@@ -185,42 +148,16 @@ async def _lock_verifications(
                 left_out[id(prepared)] = errors.VerificationOver()
 
 
-async def _write_uses(
-    transaction: DatabaseConnection,
-    stored: Sequence[PreparedSubmission],
-    before: Mapping[Window, int],
-    windows: Mapping[Window, _Use],
-) -> None:
-    """What was decided for submissions that are not paid for is not used."""
-    used: dict[Window, int] = {}
-    for prepared in stored:
-        for window, take in _takes(prepared):
-            used[window] = used.get(window, before[window]) + take.amount
-    if used:
-        await statements.intake.windows_write(
-            transaction,
-            windows=[
-                NewWindow(
-                    account_id=window[0],
-                    scope=window[1],
-                    key=window[2],
-                    period_s=window[3],
-                    started_at=windows[window].started_at,
-                    used=amount,
-                )
-                for window, amount in sorted(used.items())
-            ],
-        )
-
-
 async def _write_codes(transaction: DatabaseConnection, stored: Sequence[PreparedSubmission], now: datetime) -> None:
     codes = [prepared.terms.code for prepared in stored if prepared.terms.code is not None]
     if not codes:
         return
     added = [code.verification for code in codes if code.verification is not None]
     resent = [code.resend for code in codes if code.resend is not None]
+    messages = [code.message for code in codes if code.message is not None]
     if added:
         await statements.verifications.verifications_add(transaction, now=now, verifications=added)
     if resent:
         await statements.verifications.verifications_resent(transaction, resends=resent)
-    await statements.verifications.verification_messages_add(transaction, messages=[code.message for code in codes])
+    if messages:
+        await statements.verifications.verification_messages_add(transaction, messages=messages)

@@ -54,10 +54,12 @@ class EarlierAnswer(Exception):
 
 
 class CodeSend(msgspec.Struct, frozen=True, kw_only=True):
-    """The code that a submission's only message carries: of a new verification, or again of one that there is."""
+    """The code that a submission's only message carries: of a new verification, or, in another `message` of one that
+    there is, again. That has at most `messages_max`.
+    """
 
-    message: NewVerificationMessage
     verification: NewVerification | None = None
+    message: NewVerificationMessage | None = None
     resend: VerificationResend | None = None
     messages_max: int = 0
 

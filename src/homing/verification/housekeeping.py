@@ -7,4 +7,4 @@ from homing.store.database import Database
 async def forget_calls_and_codes(database: Database) -> None:
     await statements.verifications.verifications_forget(database)
     await statements.intake.answered_calls_forget(database)
-    await statements.intake.windows_forget(database)
+    await statements.intake.limits_forget(database)

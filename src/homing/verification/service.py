@@ -151,22 +151,15 @@ class Verifications:
             flow_id=None if new.flow is None else new.flow.flow_id,
             sender=sender,
             text=text,
+            code_hash=self._keeper.hash(message_id, code),
             code_sealed=None if test_code is not None else self._keeper.seal(message_id, code),
             attempts_max=ATTEMPTS_MAX,
             is_test=test_code is not None,
             expires_at=expires_at,
             step_due_at=None if test_code is not None else _first_step(new.flow, now),
         )
-        message = NewVerificationMessage(
-            account_id=new.account.account_id,
-            message_id=message_id,
-            verification_id=message_id,
-            code_hash=self._keeper.hash(message_id, code),
-        )
         if test_code is not None:
-            async with self._database.transaction() as transaction:
-                await statements.verifications.verifications_add(transaction, now=now, verifications=[verification])
-                await statements.verifications.verification_messages_add(transaction, messages=[message])
+            await statements.verifications.verifications_add(self._database, now=now, verifications=[verification])
             return SentCode(verification_id=message_id, message_id=message_id, expires_at=expires_at, prepared=None)
         prepared = await self._submit(
             Submission(
@@ -179,7 +172,7 @@ class Verifications:
                 terms=SubmissionTerms(
                     limits=_limits(new.app, new.recipient.number, new.number_limits),
                     once=new.once,
-                    code=CodeSend(message=message, verification=verification),
+                    code=CodeSend(verification=verification),
                 ),
             ),
             message_id,

@@ -74,25 +74,32 @@ SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
 FROM charge AS a
 LEFT JOIN paid AS p USING (account_id)
 
--- Locks windows of limits in the order of their keys, and makes those that are missing. A window that began more than its
--- period ago is over.
--- name: windows_lock -> rows LockedWindow
--- takes: windows WindowKey
-INSERT INTO send_window AS w (account_id, scope, key, period_s, started_at, used)
-SELECT account_id, scope, key, period_s, :now::timestamptz, 0
-FROM unnest(:windows) AS k (account_id bigint, scope smallint, key text, period_s int)
-ORDER BY account_id, scope, key, period_s
-ON CONFLICT (account_id, scope, key, period_s) DO UPDATE SET used = w.used
-RETURNING account_id, scope, key, period_s, started_at, used
+-- Locks what is used up of limits, in the order of the keys. What was never used has no row.
+-- name: limits_lock -> rows LockedLimitUse
+-- takes: keys LimitKey
+SELECT u.account_id, u.scope, u.key, u.windows
+FROM unnest(:keys) AS k (account_id bigint, scope smallint, key text)
+JOIN limit_use AS u
+    ON u.account_id = ANY (ARRAY[k.account_id]) AND u.scope = ANY (ARRAY[k.scope]) AND u.key = ANY (ARRAY[k.key])
+ORDER BY u.account_id, u.scope, u.key
+FOR UPDATE OF u
 
--- name: windows_write
--- takes: windows NewWindow
-UPDATE send_window AS w
-SET started_at = n.started_at, used = n.used
-FROM unnest(:windows) AS n (
-    account_id bigint, scope smallint, key text, period_s int, started_at timestamptz, used bigint
-)
-WHERE w.account_id = ANY (ARRAY[n.account_id]) AND w.scope = n.scope AND w.key = n.key AND w.period_s = n.period_s
+-- Returns the keys that were added: one that is missing has been added elsewhere meanwhile.
+-- name: limits_add -> values
+-- takes: uses NewLimitUse
+INSERT INTO limit_use (account_id, scope, key, windows, ends_at)
+SELECT account_id, scope, key, windows::jsonb, ends_at
+FROM unnest(:uses) AS n (account_id bigint, scope smallint, key text, windows text, ends_at timestamptz)
+ORDER BY account_id, scope, key
+ON CONFLICT DO NOTHING
+RETURNING key
+
+-- name: limits_change
+-- takes: uses NewLimitUse
+UPDATE limit_use AS u
+SET windows = n.windows::jsonb, ends_at = n.ends_at
+FROM unnest(:uses) AS n (account_id bigint, scope smallint, key text, windows text, ends_at timestamptz)
+WHERE u.account_id = ANY (ARRAY[n.account_id]) AND u.scope = ANY (ARRAY[n.scope]) AND u.key = ANY (ARRAY[n.key])
 
 -- Takes keys of calls that are answered once. A key that another call has had since `since` is returned with that call's
 -- answer, and is not taken; a call under way elsewhere is waited for.
@@ -119,6 +126,6 @@ WHERE c.account_id = ANY (ARRAY[k.account_id]) AND c.scope = k.scope AND c.key =
 -- slow
 DELETE FROM answered_call WHERE answered_at < now() - interval '2 days'
 
--- name: windows_forget
+-- name: limits_forget
 -- slow
-DELETE FROM send_window WHERE started_at + make_interval(secs => period_s) < now() - interval '1 day'
+DELETE FROM limit_use WHERE ends_at < now()

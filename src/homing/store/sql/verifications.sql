@@ -13,19 +13,26 @@
     v.created_at, v.expires_at, v.ended_at, v.steps_done, v.step_due_at,
     v.status = :VerificationStatus.PENDING AND v.expires_at <= :now::timestamptz AS is_expired
 
+-- New verifications with their first messages.
 -- name: verifications_add
 -- takes: verifications NewVerification
+WITH new_verification AS MATERIALIZED (
+    SELECT * FROM unnest(:verifications) AS v (
+        account_id bigint, verification_id bigint, dialect smallint, app_id text, number text, raw_number text,
+        reference text?, template_id bigint?, flow_id bigint?, sender text, text text, code_hash bytea,
+        code_sealed bytea?, attempts_max smallint, is_test boolean, expires_at timestamptz, step_due_at timestamptz?
+    )
+), first_message AS (
+    INSERT INTO verification_message (account_id, message_id, verification_id, code_hash)
+    SELECT account_id, verification_id, verification_id, code_hash FROM new_verification
+)
 INSERT INTO verification (
     account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
     code_sealed, attempts_max, latest_id, is_test, created_at, expires_at, step_due_at
 )
 SELECT account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
-    code_sealed, attempts_max, verification_id, is_test, :now, expires_at, step_due_at
-FROM unnest(:verifications) AS v (
-    account_id bigint, verification_id bigint, dialect smallint, app_id text, number text, raw_number text,
-    reference text?, template_id bigint?, flow_id bigint?, sender text, text text, code_sealed bytea?,
-    attempts_max smallint, is_test boolean, expires_at timestamptz, step_due_at timestamptz?
-)
+    code_sealed, attempts_max, verification_id, is_test, :now::timestamptz, expires_at, step_due_at
+FROM new_verification
 
 -- name: verification_messages_add
 -- takes: messages NewVerificationMessage

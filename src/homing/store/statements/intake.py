@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, fetch_rows
+from homing.store.rows import Executor, columns, execute, fetch_rows, single
 
 _SQL: Final = queries.load("intake")
 
@@ -66,35 +66,31 @@ class PaymentRow(msgspec.Struct, frozen=True, gc=False):
     available_micro: int
 
 
-class WindowKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `windows_lock` is given."""
+class LimitKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `limits_lock` is given."""
 
     account_id: int
     scope: int
     key: str
-    period_s: int
 
 
-class LockedWindow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `windows_lock`."""
-
-    account_id: int
-    scope: int
-    key: str
-    period_s: int
-    started_at: datetime
-    used: int
-
-
-class NewWindow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `windows_write` is given."""
+class LockedLimitUse(msgspec.Struct, frozen=True, gc=False):
+    """A row of `limits_lock`."""
 
     account_id: int
     scope: int
     key: str
-    period_s: int
-    started_at: datetime
-    used: int
+    windows: str
+
+
+class NewLimitUse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `limits_add`, `limits_change` is given."""
+
+    account_id: int
+    scope: int
+    key: str
+    windows: str
+    ends_at: datetime
 
 
 class NewAnsweredCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -145,15 +141,18 @@ async def submit(
     )
 
 
-async def windows_lock(db: Executor, *, now: datetime, windows: Sequence[WindowKey]) -> list[LockedWindow]:
-    """Locks windows of limits in the order of their keys, and makes those that are missing. A window that began more
-    than its period ago is over.
-    """
-    return await fetch_rows(db, _SQL["windows_lock"], LockedWindow, now, *columns(windows, 4))
+async def limits_lock(db: Executor, *, keys: Sequence[LimitKey]) -> list[LockedLimitUse]:
+    """Locks what is used up of limits, in the order of the keys. What was never used has no row."""
+    return await fetch_rows(db, _SQL["limits_lock"], LockedLimitUse, *columns(keys, 3))
 
 
-async def windows_write(db: Executor, *, windows: Sequence[NewWindow]) -> None:
-    await execute(db, _SQL["windows_write"], *columns(windows, 6))
+async def limits_add(db: Executor, *, uses: Sequence[NewLimitUse]) -> list[str]:
+    """Returns the keys that were added: one that is missing has been added elsewhere meanwhile."""
+    return await fetch_rows(db, _SQL["limits_add"], single(str), *columns(uses, 5))
+
+
+async def limits_change(db: Executor, *, uses: Sequence[NewLimitUse]) -> None:
+    await execute(db, _SQL["limits_change"], *columns(uses, 5))
 
 
 async def answered_calls_take(
@@ -173,5 +172,5 @@ async def answered_calls_forget(db: Executor) -> None:
     await execute(db, _SQL["answered_calls_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 
-async def windows_forget(db: Executor) -> None:
-    await execute(db, _SQL["windows_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+async def limits_forget(db: Executor) -> None:
+    await execute(db, _SQL["limits_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)

@@ -30,6 +30,7 @@ class NewVerification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     flow_id: int | None
     sender: str
     text: str
+    code_hash: bytes
     code_sealed: bytes | None
     attempts_max: int
     is_test: bool
@@ -195,8 +196,9 @@ class AppVerificationRow(msgspec.Struct, frozen=True, gc=False):
     created_at: datetime
 
 
-async def verifications_add(db: Executor, *, now: datetime, verifications: Sequence[NewVerification]) -> None:
-    await execute(db, _SQL["verifications_add"], now, *columns(verifications, 16))
+async def verifications_add(db: Executor, *, verifications: Sequence[NewVerification], now: datetime) -> None:
+    """New verifications with their first messages."""
+    await execute(db, _SQL["verifications_add"], *columns(verifications, 17), now)
 
 
 async def verification_messages_add(db: Executor, *, messages: Sequence[NewVerificationMessage]) -> None:

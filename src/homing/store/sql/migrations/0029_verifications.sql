@@ -111,16 +111,16 @@ CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON code_flow
 CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON test_number
     FOR EACH ROW EXECUTE FUNCTION audit_change('number');
 
--- How much of a limit is used up in the period that began at `started_at`.
-CREATE TABLE send_window (
+-- How much is used up of the limits of something, such as a number of an app.
+CREATE TABLE limit_use (
     account_id bigint NOT NULL,
     scope smallint NOT NULL,                              -- LimitScope
-    key text NOT NULL,                                    -- of what: an app, a number of an app
-    period_s int NOT NULL,
-    started_at timestamptz NOT NULL,
-    used bigint NOT NULL,
-    PRIMARY KEY (account_id, scope, key, period_s)
+    key text NOT NULL,
+    windows jsonb NOT NULL,                               -- a list of [period in s, when it began in unix ms, used since]
+    ends_at timestamptz NOT NULL,                         -- when the last of them is over
+    PRIMARY KEY (account_id, scope, key)
 ) WITH (fillfactor = 70);
+CREATE INDEX limit_use_end ON limit_use (ends_at);
 
 -- Calls that are answered once: the same key again within a day gets the first answer, and nothing is done twice.
 CREATE TABLE answered_call (
