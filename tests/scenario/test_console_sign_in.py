@@ -327,7 +327,15 @@ async def test_five_wrong_codes_end_the_half_session(server: Server, console: st
 async def test_after_twenty_wrong_codes_of_a_user_none_is_looked_at_for_an_hour(server: Server, console: str) -> None:
     name, viewer = await signed_in(console, server.database)
     secret, _codes = await enrolled(viewer)
-    for _ in range(limits.CONSOLE_USER_CODE_ATTEMPTS_MAX // limits.CONSOLE_CODE_ATTEMPTS_MAX):
+    sessions = limits.CONSOLE_USER_CODE_ATTEMPTS_MAX // limits.CONSOLE_CODE_ATTEMPTS_MAX
+    for session in range(2):
+        if session:  # each wrong code delays the next one: those in between are not waited for
+            await server.query(
+                "UPDATE console_codes SET codes_wrong = codes_wrong * $2, untold = untold * $2"
+                " WHERE user_id = (SELECT user_id FROM console_user WHERE name = $1)",
+                name,
+                sessions - 1,
+            )
         half = await half_signed_in(console, name)
         for _ in range(limits.CONSOLE_CODE_ATTEMPTS_MAX):
             other = Viewer(console, cookies=dict(half.cookies))
