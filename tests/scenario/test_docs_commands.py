@@ -180,7 +180,13 @@ async def test_a_page_that_begins_with_make_serve_shows_what_comes_out(
 
 
 @pytest.mark.parametrize(
-    "page", ["docs/reference/command-line.md", "docs/operate/carriers.md", "docs/operate/routes.md"]
+    "page",
+    [
+        "docs/reference/command-line.md",
+        "docs/operate/carriers.md",
+        "docs/operate/routes.md",
+        "docs/integrate/webhooks.md",
+    ],
 )
 async def test_a_page_of_command_lines_can_be_run_in_order(page: str, reader: tuple[Path, dict[str, str]]) -> None:
     assert steps(page)

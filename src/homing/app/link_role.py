@@ -8,6 +8,7 @@ from homing.app.listeners import LearnerAndGuard
 from homing.app.runtime import Runtime
 from homing.delivery.pusher import Pusher
 from homing.delivery.safe_http import SafeHttpClient
+from homing.delivery.signing import PushSigner
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import CarrierFleet
@@ -39,9 +40,11 @@ async def open_link(runtime: Runtime) -> None:
     http = await runtime.enter(SafeHttpClient(config.networks(settings.push.allowed_networks)))
     catalogue = await runtime.enter(CatalogueCache(database))
     guard = await runtime.enter(GuardService(database, clock.unix_s))
+    signer = PushSigner(database, runtime.vault)
     pusher = Pusher(
         database=database,
         http_client=http,
+        signer=signer,
         due_poller=due_poller,
         clock=clock,
         work_metrics=metrics,
@@ -75,7 +78,7 @@ async def open_link(runtime: Runtime) -> None:
             dialects=dialects,
         )
     )
-    runtime.follow_settings(catalogue, guard, fleet)
+    runtime.follow_settings(catalogue, guard, fleet, signer)
     runtime.background(
         "reroute",
         RerouteSweep(database=database, failover=failover, clock=clock, age_s=settings.dispatch.queue_age_s).run,

@@ -16,6 +16,7 @@ from homing import errors, limits
 from homing.common.backoff import scheduled_s
 from homing.common.batching import Batcher
 from homing.delivery.safe_http import PostResult, SafeHttpClient
+from homing.delivery.signing import PushSigner, UnreadableSecret
 from homing.dialects.base import Dialects
 from homing.messages.outbox import LEASE
 from homing.model import PushKind, PushOutcome
@@ -85,6 +86,7 @@ class Pusher:
         *,
         database: Database,
         http_client: SafeHttpClient,
+        signer: PushSigner,
         due_poller: DuePoller,
         clock: Callable[[], datetime],
         work_metrics: WorkMetrics,
@@ -94,6 +96,7 @@ class Pusher:
         self._dialects = dialects
         self._database = database
         self._http_client = http_client
+        self._signer = signer
         self._due_poller = due_poller
         self._clock = clock
         self._work_metrics = work_metrics
@@ -201,9 +204,7 @@ class Pusher:
         if rest_s:
             due_at = now + timedelta(seconds=rest_s * self._rng.uniform(1.0, 1.5))
             return PushAttempt(push, now, PostResult(None, "", -1), PushOutcome.PENDING, due_at)
-        post_result = await self._http_client.post(
-            push.url, push.body, {"webhook-id": f"push_{push.push_id}"}, account_id=push.account_id
-        )
+        post_result = await self._signed_post(push, now)
         acknowledged = self._is_acknowledged(push, post_result.status)
         self._breaker.count(push.url, acknowledged, time.monotonic())
         if acknowledged:
@@ -212,6 +213,13 @@ class Pusher:
         if wait_s is None:
             return PushAttempt(push, now, post_result, PushOutcome.GIVEN_UP, None)
         return PushAttempt(push, now, post_result, PushOutcome.PENDING, now + timedelta(seconds=wait_s))
+
+    async def _signed_post(self, push: ClaimedPush, now: datetime) -> PostResult:
+        try:
+            headers = await self._signer.headers(push.account_id, f"push_{push.push_id}", now, push.body)
+        except UnreadableSecret as error:
+            return PostResult(None, str(error), 0)
+        return await self._http_client.post(push.url, push.body, headers, account_id=push.account_id)
 
     def _is_acknowledged(self, push: ClaimedPush, status: int | None) -> bool:
         if status is None:

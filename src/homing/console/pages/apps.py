@@ -9,6 +9,7 @@ from starlette.responses import Response
 from homing import errors
 from homing.admin import account_settings
 from homing.admin.setting_warnings import SettingWarning, push_address_warnings
+from homing.admin.signing_secrets import read_signing_secrets
 from homing.audit import record
 from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
 from homing.console.languages import N_
@@ -16,6 +17,7 @@ from homing.console.navigation import CUSTOMERS, NavigationEntry, NavigationGrou
 from homing.console.page import PageSection
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.delivery.push_trial import PushTrial, send_test_push
+from homing.delivery.signing import signing_keys
 from homing.model import PushKind
 from homing.store import statements
 
@@ -131,10 +133,13 @@ async def _try(context: RequestContext, account_scope: AccountScope) -> Response
             account_id=account_scope.account_id,
             after={"url": url},
         )
+    account_id = account_scope.account_id
+    secrets = await read_signing_secrets(context.database, context.console_state.vault, [account_id])
     trial = await send_test_push(
         context.console_state.http_client,
         context.console_state.dialects,
-        account_id=account_scope.account_id,
+        signing_keys=signing_keys(secrets[account_id]),
+        account_id=account_id,
         kind=KINDS[name],
         url=url,
         app_id=app_id,

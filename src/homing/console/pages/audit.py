@@ -38,6 +38,7 @@ KINDS: Final = {
     "route": N_("Route"),
     "sender": N_("Sender ID"),
     "sensitive_word": N_("Sensitive word"),
+    "signing_secret": N_("Signing secret"),
     "template": N_("Template"),
 }
 ACTS: Final = {

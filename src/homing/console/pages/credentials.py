@@ -1,12 +1,20 @@
 """An account's keys, and where calls may come from. A secret is shown once, in the answer to the form that made it."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from starlette.responses import Response
 
 from homing import errors
 from homing.admin import account_settings
+from homing.admin.signing_secrets import (
+    OVERLAP_DEFAULT,
+    read_signing_secrets,
+    record_shown,
+    revoke_older_secret,
+    rotate_signing_secret,
+)
 from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
 from homing.console.languages import N_
 from homing.console.navigation import CUSTOMERS, NavigationEntry, NavigationGroup
@@ -30,6 +38,8 @@ async def show(context: RequestContext) -> Response:
         dialects=context.console_state.dialects,
         networks="\n".join(map(str, account_scope.account.allowed_networks)),
         version=context.version(_networks(account_scope.account)),
+        keep_hours=int(OVERLAP_DEFAULT / timedelta(hours=1)),
+        previous_until=await _previous_until(context, account_scope),
     )
 
 
@@ -42,8 +52,36 @@ async def change(context: RequestContext) -> Response:
             return await _revoke(context, account_scope)
         case "allow":
             return await _allow(context, account_scope)
+        case "show_signing":
+            return await _show_signing(context, account_scope)
+        case "rotate_signing":
+            async with context.changing() as transaction:
+                await rotate_signing_secret(
+                    transaction, context.console_state.vault, account_scope.account_id, now=context.now
+                )
+            return await _show_signing(context, account_scope)
+        case "revoke_signing":
+            async with context.changing() as transaction:
+                await revoke_older_secret(transaction, account_scope.account_id, context.now)
+            return context.redirect(
+                account_scope.path("credentials"), context.translate("The previous signing secret has ended.")
+            )
         case _:
             return await back(context)
+
+
+async def _show_signing(context: RequestContext, account_scope: AccountScope) -> Response:
+    account_id = account_scope.account_id
+    secrets = await read_signing_secrets(context.database, context.console_state.vault, [account_id])
+    async with context.changing() as transaction:
+        await record_shown(transaction, account_id)
+    return context.page("signing_secret.html", account_scope=account_scope, secrets=secrets[account_id])
+
+
+async def _previous_until(context: RequestContext, account_scope: AccountScope) -> datetime | None:
+    """When the previous signing secret ends; None: none is valid."""
+    rows = await statements.signing.signing_secrets_valid(context.database, account_ids=[account_scope.account_id])
+    return next((row.expires_at for row in rows if row.expires_at is not None), None)
 
 
 async def _create(context: RequestContext, account_scope: AccountScope) -> Response:

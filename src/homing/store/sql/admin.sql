@@ -302,7 +302,7 @@ DELETE FROM route WHERE route_id = :route_id RETURNING route_id
 
 -- Whether any secret is encrypted with the vault's key.
 -- name: is_sealed -> value
-SELECT EXISTS (SELECT FROM credential)
+SELECT EXISTS (SELECT FROM credential) OR EXISTS (SELECT FROM signing_secret)
     OR EXISTS (SELECT FROM carrier WHERE settings::text LIKE '%"sealed:%') AS is_sealed
 
 -- name: is_empty -> value

@@ -1,0 +1,52 @@
+"""Secrets that sign pushes (admin/signing_secrets.py). Account 0 is the operator.
+
+Made by tools/sql_bindings.py from sql/signing.sql.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from homing.store import queries
+from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, single
+
+_SQL: Final = queries.load("signing")
+
+
+class SigningSecretRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `signing_secrets_valid`."""
+
+    account_id: int
+    secret_id: int
+    secret: bytes
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class NewSigningSecret(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `signing_secrets_create` is given."""
+
+    account_id: int
+    secret: bytes
+
+
+async def signing_secrets_valid(db: Executor, *, account_ids: Sequence[int]) -> list[SigningSecretRow]:
+    """Those that are valid now, the current one of each account before its older one."""
+    return await fetch_rows(db, _SQL["signing_secrets_valid"], SigningSecretRow, account_ids)
+
+
+async def signing_secrets_create(db: Executor, *, secrets: Sequence[NewSigningSecret]) -> None:
+    """Only where an account has no current one."""
+    await execute(db, _SQL["signing_secrets_create"], *columns(secrets, 2))
+
+
+async def signing_secret_expire(db: Executor, *, expires_at: datetime, account_id: int) -> int | None:
+    """The first step of a rotation."""
+    return await fetch_row_or_none(db, _SQL["signing_secret_expire"], single(int), expires_at, account_id)
+
+
+async def signing_secrets_revoke_older(db: Executor, *, account_id: int) -> list[datetime]:
+    """Those that are not current, whether valid or over. Gives the ends of those that were valid."""
+    return await fetch_rows(db, _SQL["signing_secrets_revoke_older"], single(datetime), account_id)
