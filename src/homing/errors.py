@@ -126,6 +126,10 @@ class LimitReached(Refusal):
         self.retry_after_s = retry_after_s
 
 
+class QuotaReached(LimitReached):
+    """The account or the app has sent as much as its limits allow."""
+
+
 class AppLimitReached(LimitReached):
     """The app has sent as many codes as its limit allows."""
 

@@ -155,6 +155,8 @@ class LimitScope(enum.IntEnum):
 
     APP_CODES = 1  # codes that an app sends
     NUMBER_CODES = 2  # codes that an app sends to one number
+    MESSAGES = 3  # of an app, or of the account ("")
+    MONEY = 4  # the same in micro-units
 
 
 class SendLimit(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +169,14 @@ class SendLimit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def period_s(self) -> int:
         return self.period * UNIT_S[self.unit]
+
+
+class SendQuota(msgspec.Struct, frozen=True, kw_only=True):
+    """How much an app or an account may send; None: any amount. A day is 24 hours from the first message."""
+
+    messages_per_s: int | None = None
+    messages_per_day: int | None = None
+    money_per_day_micro: int | None = None
 
 
 class CodeTemplate(msgspec.Struct, frozen=True, kw_only=True):

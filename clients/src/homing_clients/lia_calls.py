@@ -34,6 +34,7 @@ REMARKS: Final[Mapping[str, type[errors.Refused]]] = {
     "phonenumber not specified": errors.NumbersEmpty,
     "invalid phonenumber": errors.NumbersInvalid,
     "too many phonenumbers": errors.NumbersTooMany,
+    "too many messages": errors.TooFrequent,
     "textmessage not specified": errors.ContentEmpty,
     "textmessage too long": errors.ContentTooLong,
     "textmessage contains sensitive words": errors.SensitiveWords,

@@ -12,7 +12,7 @@ from homing.accounts.code_settings import CodeSettings, read_code_settings, send
 from homing.accounts.profile import Credential, Profile
 from homing.common.batching import Batcher
 from homing.common.crypto import Vault
-from homing.model import GENERAL, App, Template
+from homing.model import GENERAL, App, SendQuota, Template
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.accounts import (
@@ -20,6 +20,7 @@ from homing.store.statements.accounts import (
     AppProfileRow,
     CredentialKey,
     SenderProfileRow,
+    SendQuotaRow,
     TemplateProfileRow,
 )
 
@@ -129,14 +130,15 @@ class Directory:
         if not account_ids:
             return {}
         ids = list(account_ids)
-        accounts, apps, senders, templates, codes = await asyncio.gather(
+        accounts, apps, senders, templates, quotas, codes = await asyncio.gather(
             statements.accounts.profiles_accounts(self._database, account_ids=ids),
             statements.accounts.profiles_apps(self._database, account_ids=ids),
             statements.accounts.profiles_senders(self._database, account_ids=ids),
             statements.accounts.profiles_templates(self._database, account_ids=ids),
+            statements.accounts.profiles_quotas(self._database, account_ids=ids),
             read_code_settings(self._database, ids),
         )
-        return {row.account_id: _profile(row, apps, senders, templates, codes) for row in accounts}
+        return {row.account_id: _profile(row, apps, senders, templates, quotas, codes) for row in accounts}
 
 
 def _profile(
@@ -144,6 +146,7 @@ def _profile(
     apps: Sequence[AppProfileRow],
     senders: Sequence[SenderProfileRow],
     templates: Sequence[TemplateProfileRow],
+    quotas: Sequence[SendQuotaRow],
     codes: CodeSettings,
 ) -> Profile:
     account_id = account.account_id
@@ -178,7 +181,16 @@ def _profile(
         submits_per_s=account.submits_per_s,
         smpp_charset=account.smpp_charset,
         unicode_fallback=account.unicode_fallback,
+        quotas={row.app_id: quota_of(row) for row in quotas if row.account_id == account_id},
         code_templates={each.template_id: each for each in codes.templates.get(account_id, ())},
         code_flows={each.flow_id: each for each in codes.flows.get(account_id, ())},
         test_numbers=codes.test_numbers.get(account_id, {}),
+    )
+
+
+def quota_of(row: SendQuotaRow) -> SendQuota:
+    return SendQuota(
+        messages_per_s=row.messages_per_s,
+        messages_per_day=row.messages_per_day,
+        money_per_day_micro=row.money_per_day_micro,
     )

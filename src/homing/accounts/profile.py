@@ -7,7 +7,7 @@ import msgspec
 
 from homing import limits
 from homing.common.networks import Network, is_within
-from homing.model import App, CodeFlow, CodeTemplate, Template
+from homing.model import App, CodeFlow, CodeTemplate, SendQuota, Template
 
 BINDS_MAX_DEFAULT: Final = 8  # of an account, over all processes
 SMPP_CHARSET_DEFAULT: Final = "gsm7"
@@ -37,6 +37,8 @@ class Profile(msgspec.Struct, frozen=True):
     """One of `SMPP_CHARSETS`."""
     unicode_fallback: bool = False
     """A text that GSM 7-bit cannot encode is sent as Unicode even if the call asks for GSM 7-bit."""
+    quotas: Mapping[str, SendQuota] = {}
+    """By app; "": of the account with all of its apps."""
     code_templates: Mapping[int, CodeTemplate] = {}
     code_flows: Mapping[int, CodeFlow] = {}
     test_numbers: Mapping[str, str] = {}

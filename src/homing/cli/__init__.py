@@ -14,6 +14,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "account": ("account", "Customer accounts: create, list, show, change, lock."),
     "credential": ("credential", "API keys and secrets of customers."),
     "app": ("app", "A customer's apps and their push addresses."),
+    "quota": ("quota", "How much accounts and apps may send."),
     "sender": ("sender", "A customer's registered sender IDs."),
     "template": ("template", "A customer's message templates."),
     "word": ("word", "Sensitive words: messages that contain one are rejected."),

@@ -8,6 +8,7 @@ import msgspec
 
 from homing.admin.account_settings import find_account
 from homing.admin.carrier_status import carriers_now
+from homing.admin.send_quotas import list_quotas
 from homing.console.languages import N_
 from homing.store import statements
 from homing.store.alarms import (
@@ -28,6 +29,7 @@ from homing.store.database import Database
 
 ROWS_MAX: Final = 5
 UNMATCHED_MAX: Final = 10_000
+QUOTA_WARNING_SHARE: Final = 0.8  # of a day's quota
 
 Weight = Literal["bad", "warn"]
 
@@ -49,6 +51,7 @@ async def read_attention(database: Database, now: datetime, account_id: int | No
         items += await _carriers(database)
         items += await _guesses(database)
     items += await _balances(database, now, account_id)
+    items += await _quotas(database, now, account_id)
     items += await _pushes(database, account_id)
     items += await _verdicts(database, account_id)
     if account_id is None:
@@ -141,6 +144,22 @@ async def _balances(database: Database, now: datetime, account_id: int | None) -
         )
         values = {"account": row.account, "available_micro": row.available_micro, "n": hours}
         items.append(AttentionItem("warn" if hours else "bad", text, values, f"/accounts/{row.account}"))
+    return items
+
+
+async def _quotas(database: Database, now: datetime, account_id: int | None) -> Sequence[AttentionItem]:
+    items = []
+    for quota in await list_quotas(database, now, account_id):
+        if quota.used_share < QUOTA_WARNING_SHARE:
+            continue
+        text = (
+            N_("Quota of account {account}: {n} % of the day are used.")
+            if not quota.app_id
+            else N_("Quota of app {app} of account {account}: {n} % of the day are used.")
+        )
+        share = int(quota.used_share * 100)
+        values = {"account": quota.account, "app": quota.app_id, "n": share}
+        items.append(AttentionItem("bad" if share >= 100 else "warn", text, values, f"/accounts/{quota.account}"))
     return items
 
 

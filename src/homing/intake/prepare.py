@@ -6,6 +6,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.guard.enforcement import PASS, GuardDecision, GuardRequest
+from homing.intake.quotas import quota_takes
 from homing.intake.submission import AcceptedMessage, MessageGroup, RefusedRecipient, Submission, SubmitResult
 from homing.intake.templates import match_any
 from homing.intake.terms import NO_TERMS, SubmissionTerms
@@ -145,7 +146,11 @@ def prepare(
     if not messages:
         reasons = {type(result.reason) for result in results if isinstance(result, RefusedRecipient)}
         raise reasons.pop() if len(reasons) == 1 else errors.NoRoute
-    return PreparedSubmission(account.account_id, total_micro, messages, results, submission.terms)
+    terms = submission.terms
+    if account.quotas:
+        takes = quota_takes(account, submission.app_id, messages=len(messages), total_micro=total_micro)
+        terms = msgspec.structs.replace(terms, limits=(*terms.limits, *takes))
+    return PreparedSubmission(account.account_id, total_micro, messages, results, terms)
 
 
 def _another(ranked: RankedCandidates, message_id: int, avoid: frozenset[int]) -> RouteCandidate | None:

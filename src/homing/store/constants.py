@@ -11,6 +11,7 @@ from homing.model import (
     CheckOutcome,
     GuardAction,
     LedgerAccount,
+    LimitScope,
     Outcome,
     PeriodGrain,
     PostingKind,
@@ -41,6 +42,7 @@ ENUMS: Final[Mapping[str, type[enum.IntEnum]]] = MappingProxyType(
             Strategy,
             UserRole,
             CheckOutcome,
+            LimitScope,
             VerificationStatus,
         )
     }

@@ -50,6 +50,7 @@ STATUSES: Final = ErrorCodes[CommandStatus | VendorStatus](
         errors.DestinationBlocked: VendorStatus.DESTINATION_BLOCKED,
         errors.InsufficientBalance: VendorStatus.INSUFFICIENT_BALANCE,
         errors.LimitReached: CommandStatus.RTHROTTLED,
+        errors.QuotaReached: CommandStatus.RTHROTTLED,
         errors.AppLimitReached: CommandStatus.RTHROTTLED,
         errors.NumberLimitReached: CommandStatus.RTHROTTLED,
         errors.VerificationOver: CommandStatus.RSUBMITFAIL,

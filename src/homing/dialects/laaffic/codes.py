@@ -55,6 +55,7 @@ CODES: Final = ErrorCodes(
         errors.DestinationBlocked: "-19",
         errors.InsufficientBalance: "-10",
         errors.LimitReached: "-27",
+        errors.QuotaReached: "-15",
         errors.AppLimitReached: "-27",
         errors.NumberLimitReached: "-28",
         errors.VerificationOver: ABNORMAL_PARAMETER,

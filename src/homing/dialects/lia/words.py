@@ -45,6 +45,7 @@ REMARKS: Final = ErrorCodes(
         errors.DestinationBlocked: "Destination blocked",
         errors.InsufficientBalance: "Insufficient balance",
         errors.LimitReached: INVALID_REQUEST,
+        errors.QuotaReached: "Too many messages",
         errors.AppLimitReached: INVALID_REQUEST,
         errors.NumberLimitReached: INVALID_REQUEST,
         errors.VerificationOver: INVALID_REQUEST,

@@ -38,3 +38,9 @@ SELECT account_id, template_id, name, body
 FROM template
 WHERE account_id = ANY(:account_ids::bigint[])
 ORDER BY template_id
+
+-- name: profiles_quotas -> rows SendQuotaRow
+SELECT account_id, app_id, messages_per_s, messages_per_day, money_per_day_micro
+FROM send_quota
+WHERE account_id = ANY(:account_ids::bigint[])
+ORDER BY app_id

@@ -307,3 +307,28 @@ SELECT EXISTS (SELECT FROM credential) OR EXISTS (SELECT FROM signing_secret)
 
 -- name: is_empty -> value
 SELECT NOT EXISTS (SELECT FROM account) AND NOT EXISTS (SELECT FROM carrier) AS is_empty
+
+-- --- quotas --------------------------------------------------------------------------------------------------
+
+-- name: quota_set
+INSERT INTO send_quota (account_id, app_id, messages_per_s, messages_per_day, money_per_day_micro)
+VALUES (:account_id, :app_id, :messages_per_s?, :messages_per_day?, :money_per_day_micro?)
+ON CONFLICT (account_id, app_id) DO UPDATE
+SET messages_per_s = excluded.messages_per_s, messages_per_day = excluded.messages_per_day,
+    money_per_day_micro = excluded.money_per_day_micro, changed_at = now()
+
+-- name: quota_remove -> value?
+DELETE FROM send_quota WHERE account_id = :account_id AND app_id = :app_id RETURNING app_id
+
+-- Quotas with what is used up of them, of an account (`account_id`) or all; `windows`: as in limit_use.
+-- name: quota_list -> rows QuotaUseRow
+-- null: message_windows, money_windows
+SELECT q.account_id, a.name AS account, q.app_id, q.messages_per_s, q.messages_per_day, q.money_per_day_micro,
+    m.windows::text AS message_windows, c.windows::text AS money_windows
+FROM send_quota AS q
+JOIN account AS a USING (account_id)
+LEFT JOIN limit_use AS m
+    ON m.account_id = q.account_id AND m.scope = :LimitScope.MESSAGES AND m.key = q.app_id
+LEFT JOIN limit_use AS c ON c.account_id = q.account_id AND c.scope = :LimitScope.MONEY AND c.key = q.app_id
+WHERE :account_id?::bigint IS NULL OR q.account_id = :account_id
+ORDER BY a.name, q.app_id

@@ -78,6 +78,16 @@ class TemplateProfileRow(msgspec.Struct, frozen=True, gc=False):
     body: str
 
 
+class SendQuotaRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `profiles_quotas`."""
+
+    account_id: int
+    app_id: str
+    messages_per_s: int | None
+    messages_per_day: int | None
+    money_per_day_micro: int | None
+
+
 async def credentials_find(
     db: Executor, *, keys: Sequence[CredentialKey], email_keyed: Sequence[int]
 ) -> list[CredentialMatch]:
@@ -98,3 +108,7 @@ async def profiles_senders(db: Executor, *, account_ids: Sequence[int]) -> list[
 
 async def profiles_templates(db: Executor, *, account_ids: Sequence[int]) -> list[TemplateProfileRow]:
     return await fetch_rows(db, _SQL["profiles_templates"], TemplateProfileRow, account_ids)
+
+
+async def profiles_quotas(db: Executor, *, account_ids: Sequence[int]) -> list[SendQuotaRow]:
+    return await fetch_rows(db, _SQL["profiles_quotas"], SendQuotaRow, account_ids)

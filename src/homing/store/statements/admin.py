@@ -278,6 +278,19 @@ class LockedRoute(msgspec.Struct, frozen=True, gc=False):
     account: str | None
 
 
+class QuotaUseRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `quota_list`."""
+
+    account_id: int
+    account: str
+    app_id: str
+    messages_per_s: int | None
+    messages_per_day: int | None
+    money_per_day_micro: int | None
+    message_windows: str | None
+    money_windows: str | None
+
+
 async def account_find(db: Executor, *, account_id: int | None, name: str) -> AccountRow | None:
     return await fetch_row_or_none(db, _SQL["account_find"], AccountRow, account_id, name)
 
@@ -569,3 +582,24 @@ async def is_sealed(db: Executor) -> bool:
 
 async def is_empty(db: Executor) -> bool:
     return await fetch_row(db, _SQL["is_empty"], single(bool))
+
+
+async def quota_set(
+    db: Executor,
+    *,
+    account_id: int,
+    app_id: str,
+    messages_per_s: int | None,
+    messages_per_day: int | None,
+    money_per_day_micro: int | None,
+) -> None:
+    await execute(db, _SQL["quota_set"], account_id, app_id, messages_per_s, messages_per_day, money_per_day_micro)
+
+
+async def quota_remove(db: Executor, *, account_id: int, app_id: str) -> str | None:
+    return await fetch_row_or_none(db, _SQL["quota_remove"], single(str), account_id, app_id)
+
+
+async def quota_list(db: Executor, *, account_id: int | None) -> list[QuotaUseRow]:
+    """Quotas with what is used up of them, of an account (`account_id`) or all; `windows`: as in limit_use."""
+    return await fetch_rows(db, _SQL["quota_list"], QuotaUseRow, account_id)
