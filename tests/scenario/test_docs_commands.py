@@ -186,6 +186,7 @@ async def test_a_page_that_begins_with_make_serve_shows_what_comes_out(
         "docs/operate/carriers.md",
         "docs/operate/routes.md",
         "docs/integrate/webhooks.md",
+        "docs/integrate/verify.md",
     ],
 )
 async def test_a_page_of_command_lines_can_be_run_in_order(page: str, reader: tuple[Path, dict[str, str]]) -> None:

@@ -10,7 +10,7 @@ from homing import limits
 from homing.model import PeriodGrain
 from homing.statistics.app_reporting import shows_conversions
 from homing.statistics.delta import FIGURES, Delta
-from homing.statistics.report import ReportGrouping, grain_for, rate
+from homing.statistics.report import ReportGrouping, grain_for, per_conversion, rate
 from homing.statistics.rollup import first_minutes
 from homing.statistics.sums import labels_of, sum_by_cell
 
@@ -124,3 +124,10 @@ def test_days_are_kept_for_ever_and_hours_longer_than_minutes() -> None:
 )
 def test_an_app_s_traffic_shows_whether_it_reports(sent: int, converted: int, shows: bool | None) -> None:
     assert shows_conversions(sent, converted) is shows
+
+
+@pytest.mark.parametrize(
+    ("micro", "converted", "each"), [(30_000, 3, 10_000), (20_000, 3, 6_667), (0, 4, 0), (30_000, 0, None)]
+)
+def test_an_amount_is_divided_by_its_conversions(micro: int, converted: int, each: int | None) -> None:
+    assert per_conversion(micro, converted) == each

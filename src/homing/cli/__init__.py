@@ -17,6 +17,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "quota": ("quota", "How much accounts and apps may send."),
     "sender": ("sender", "A customer's registered sender IDs."),
     "template": ("template", "A customer's message templates."),
+    "code-template": ("code_template", "A customer's texts for verification codes, by language."),
+    "test-number": ("test_number", "A customer's test numbers, whose codes are fixed."),
     "word": ("word", "Sensitive words: messages that contain one are rejected."),
     "topup": ("money", "Add money to an account."),
     "adjust": ("money", "Adjust an account's balance, up or down."),
@@ -28,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "learn": ("learn", "Adaptive routing: learned shares, settings, fake receipts."),
     "guard": ("guard", "SMS pumping protection: detections, lists, budgets."),
     "message": ("message", "Messages and their timelines."),
+    "verification": ("verification", "Verifications: codes sent, and whether they were entered."),
     "alarm": ("alarm", "Active alarms of the platform itself."),
     "stats": ("stats", "Message statistics, and their proof."),
     "push": ("push", "Pushes to customers, and sending them again."),
@@ -50,7 +53,7 @@ class Commands(SuggestingGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _help = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(f"homing.cli.{module}"), cmd_name)
+        command = getattr(importlib.import_module(f"homing.cli.{module}"), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -1,23 +1,40 @@
 """`homing app`."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import click
+import msgspec
 
-from homing.admin import account_settings
+from homing.accounts.code_settings import send_limit_of
+from homing.admin import account_settings, code_settings
 from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.parameters import SEND_LIMIT, WholeNumberType
 from homing.cli.show import COUNT, PROSE, TIME, YES, Column, ColumnKind, Confirmation, Reply, Table
+from homing.model import SendLimit
 from homing.store import statements
+from homing.store.database import DatabaseConnection
 from homing.store.statements.admin import AppListRow
 
+CodeLimit = SendLimit | Literal["none"]
 EXPECTS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "detect": None}
+
+
+def limit_text(limit: SendLimit) -> str:
+    """As it is entered: `5/hour`, `100/2days`."""
+    return f"{limit.most}/{limit.unit}" if limit.period == 1 else f"{limit.most}/{limit.period}{limit.unit}s"
+
+
+LIMIT: Final = ColumnKind(text=limit_text, json=msgspec.structs.asdict)
 APPS = (
     Column("app_id", "App ID"),
     Column("name", "Name"),
     Column("report_url", "Receipt URL", PROSE),
     Column("inbound_url", "Inbound URL", PROSE),
     Column("expects", "Conversions", ColumnKind(json=lambda text: text.partition(":")[0])),
+    Column("code_expiry_s", "Code expiry (s)", COUNT),
+    Column("total_limit", "Codes", LIMIT),
+    Column("number_limit", "Codes per number", LIMIT),
     Column("reports_conversions", kind=YES, programs_only=True),
     Column("sent", kind=COUNT, programs_only=True),
     Column("converted", kind=COUNT, programs_only=True),
@@ -105,7 +122,8 @@ def app_row(row: AppListRow) -> dict[str, object]:
         app["reports_conversions"]
     ]
     expected = {True: "yes", False: "no", None: detected}[row.expects_conversions]
-    return {**app, "expects": expected}
+    bounds = {name: send_limit_of(getattr(row, name)) for name in ("total_limit", "number_limit")}
+    return {**app, **bounds, "expects": expected}
 
 
 @app.command("set")
@@ -113,19 +131,66 @@ def app_row(row: AppListRow) -> dict[str, object]:
 @report_option
 @inbound_option
 @expects_option
+@click.option(
+    "--code-expiry",
+    "code_expiry_s",
+    metavar="SECONDS",
+    type=WholeNumberType(*code_settings.EXPIRY_S),
+    help="How long a verification code can be entered.",
+)
+@click.option("--total-limit", type=SEND_LIMIT, help="Codes that the app sends, such as 1000/day; or none.")
+@click.option("--number-limit", type=SEND_LIMIT, help="Codes that it sends to one number, such as 5/hour; or none.")
 @in_context
-async def change(context: CommandContext, app_id: str, expects_conversions: str | None, **urls: str | None) -> Reply:
-    """Change an app's push addresses, or whether it reports conversions.
+async def change(
+    context: CommandContext,
+    app_id: str,
+    *,
+    expects_conversions: str | None,
+    code_expiry_s: int | None,
+    total_limit: CodeLimit | None,
+    number_limit: CodeLimit | None,
+    **urls: str | None,
+) -> Reply:
+    """Change an app's push addresses, its limits for verification codes, or whether it reports conversions.
+
+    A limit counts from the first code: 5/hour, 100/2days.
 
     \b
     Example:  homing app set 4luaKsL2 --report-url https://acme.example/sms/reports
               homing app set 4luaKsL2 --expects-conversions yes
+              homing app set 4luaKsL2 --code-expiry 600 --number-limit 5/hour
     """
     changes: dict[str, str | bool | None] = {name: url or None for name, url in urls.items() if url is not None}
     if expects_conversions is not None:
         changes["expects_conversions"] = EXPECTS[expects_conversions]
-    if not changes:
-        raise click.UsageError("nothing to change: give --report-url, --inbound-url or --expects-conversions")
+    given = {"code_expiry_s": code_expiry_s, "total_limit": total_limit, "number_limit": number_limit}
+    codes = {name: None if value == "none" else value for name, value in given.items() if value is not None}
+    if not changes and not codes:
+        raise click.UsageError(
+            "nothing to change: give --report-url, --inbound-url, --expects-conversions, --code-expiry, --total-limit"
+            " or --number-limit"
+        )
     async with context.database.transaction() as transaction:
         await account_settings.change_app(transaction, app_id, changes)
-    return Confirmation(f"App {app_id} changed.", {"app_id": app_id, **changes}, context.push_warnings(*urls.values()))
+        if codes:
+            await _change_codes(transaction, app_id, codes)
+    return Confirmation(
+        f"App {app_id} changed.", {"app_id": app_id, **changes, **codes}, context.push_warnings(*urls.values())
+    )
+
+
+async def _change_codes(connection: DatabaseConnection, app_id: str, changes: Mapping[str, object]) -> None:
+    row = await statements.admin.app_find(connection, app_id=app_id)
+    assert row is not None  # it was changed in this transaction, which keeps others out
+    current = await code_settings.find_code_app(connection, row.account_id, app_id)
+    assert current is not None
+    changed = msgspec.structs.replace(current, **changes)
+    await code_settings.change_code_app(
+        connection,
+        row.account_id,
+        app_id,
+        name=changed.name,
+        code_expiry_s=changed.code_expiry_s,
+        total_limit=changed.total_limit,
+        number_limit=changed.number_limit,
+    )

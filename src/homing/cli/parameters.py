@@ -2,20 +2,23 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
+import msgspec
 
 from homing import errors
 from homing.admin.price_sheet import EVERY_NUMBER
 from homing.admin.prices import check_prefix
 from homing.common import ids, money
+from homing.model import SendLimit
 from homing.text.numbers import first_digits, is_national, normalise
 
 MINUS_IS_A_SIGN: Final = {"ignore_unknown_options": True}
 """For commands with an amount: `-1.5` is one, not a bundle of options."""
 AGO: Final = re.compile(r"([0-9]{1,6}) ?(s|min|h|d)")
 UNITS_S: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
+LIMIT: Final = re.compile(r"([0-9]{1,10})/(?:([0-9]{1,4}) ?)?(day|hour|minute|second)s?", re.ASCII)
 
 
 class WholeNumberType(click.IntRange):
@@ -90,7 +93,26 @@ class TimeType(click.ParamType[datetime]):
         return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+class SendLimitType(click.ParamType[SendLimit | Literal["none"]]):
+    """So many messages in a period: `5/hour`, `100/2days`; `none` for no limit."""
+
+    name = "limit"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> SendLimit | Literal["none"]:
+        if value == "none":
+            return "none"
+        if isinstance(value, SendLimit):
+            return value
+        match = LIMIT.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is not a limit, such as 5/hour, 100/2days or none", param, ctx)
+        return msgspec.convert({"unit": match[3], "period": int(match[2] or 1), "most": int(match[1])}, SendLimit)
+
+
 AMOUNT: Final = AmountType()
+SEND_LIMIT: Final = SendLimitType()
 MOMENT: Final = TimeType()
 PREFIX: Final = PrefixType()
 NUMBER: Final = PhoneNumberType()

@@ -44,6 +44,7 @@ FIGURES: Final = (
     Column("receipt_s", "Receipt", SECONDS),
     Column("conversion_s", "Conversion time", SECONDS),
     Column("cost_micro", "Cost", MONEY),
+    Column("cost_per_conversion_micro", "Cost per conversion", MONEY),
     Column("revenue_micro", "Revenue", MONEY),
     Column("margin_micro", "Margin", MONEY),
 )
@@ -125,7 +126,7 @@ async def show(context: CommandContext, by: str, since: datetime, until: datetim
 
 def _line_row(line: ReportLine, by: ReportGrouping) -> dict[str, object]:
     key = clock(_at(int(line.key))) if by in GRAINS else line.key or "-"
-    return {**{name: getattr(line, name) for name in line.__struct_fields__}, "key": key}
+    return {**msgspec.structs.asdict(line), "cost_per_conversion_micro": line.cost_per_conversion_micro, "key": key}
 
 
 def _at(minute: int) -> datetime:

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from homing.model import PeriodGrain
-from homing.statistics.report import RateWithInterval, rate
+from homing.statistics.report import RateWithInterval, per_conversion, rate
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.statistics import FunnelLine
@@ -28,6 +28,11 @@ class FunnelStep(msgspec.Struct, frozen=True):
     @property
     def converted_rate(self) -> RateWithInterval | None:
         return rate(self.converted, self.sent)
+
+    @property
+    def charge_per_conversion_micro(self) -> int | None:
+        """Charges less refunds; None without conversions."""
+        return per_conversion(self.revenue_micro, self.converted)
 
 
 class Funnel(msgspec.Struct, frozen=True):

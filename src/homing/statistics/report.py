@@ -66,6 +66,11 @@ class ReportLine(msgspec.Struct, frozen=True):
     receipt_s: float | None
     conversion_s: float | None
 
+    @property
+    def cost_per_conversion_micro(self) -> int | None:
+        """Of the carrier cost, to the nearest micro-unit; None without conversions."""
+        return per_conversion(self.cost_micro, self.converted)
+
 
 class StatisticsReport(msgspec.Struct, frozen=True):
     """Lines of a time range, which is rounded to whole periods of the grain: it may begin before the requested one."""
@@ -88,6 +93,11 @@ def rate(hits: int, trials: int) -> RateWithInterval | None:
     middle = (share + spread / 2) / (1 + spread)
     half = z * sqrt(share * (1 - share) / trials + spread / trials / 4) / (1 + spread)
     return RateWithInterval(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
+
+
+def per_conversion(micro: int, converted: int) -> int | None:
+    """An amount's share of each conversion, to the nearest micro-unit; None without conversions."""
+    return round(micro / converted) if converted > 0 else None
 
 
 def grain_for(by: ReportGrouping, since: datetime, until: datetime, now: datetime) -> PeriodGrain:

@@ -21,6 +21,8 @@ KINDS: Final = {
     "balance": N_("Credit limit"),
     "carrier": N_("Carrier"),
     "carrier_cost": N_("Carrier cost"),
+    "code_flow": N_("Flow"),
+    "code_template": N_("Code template"),
     "console_user": N_("User"),
     "credential": N_("Credential"),
     "posting": N_("Money"),
@@ -40,6 +42,7 @@ KINDS: Final = {
     "sensitive_word": N_("Sensitive word"),
     "signing_secret": N_("Signing secret"),
     "template": N_("Template"),
+    "test_number": N_("Test number"),
 }
 ACTS: Final = {
     "insert": N_("added"),

@@ -150,7 +150,7 @@ async def show_item(context: RequestContext) -> Response:
     read = await context.console_state.live.cache.get(("message", message_id), lambda: _read(context, message_id))
     if read is None or context.scope not in (None, read[0].account_id):
         raise PageNotFound
-    message, entries, pushes = read
+    message, entries, pushes, verification_id = read
     state = MessageState(message.state)
     ended_at = message.final_at if TABLE[state].final else None
     return context.page(
@@ -165,14 +165,15 @@ async def show_item(context: RequestContext) -> Response:
         tone=state_tone(state),
         is_live=ended_at is None or context.now - ended_at < STILL_LIVE,
         is_blanked=message.text == "" and message.segments > 0,
+        verification_id=verification_id,
         took_s=(ended_at - message.submitted_at).total_seconds() if ended_at else None,
     )
 
 
 async def _read(
     context: RequestContext, message_id: int
-) -> tuple[TimelineMessage, Sequence[TimelineEntry], Sequence[TimelinePush]] | None:
-    """A message, its timeline and its pushes, for whoever may see them."""
+) -> tuple[TimelineMessage, Sequence[TimelineEntry], Sequence[TimelinePush], int | None] | None:
+    """A message, its timeline, its pushes and the verification whose code it carries, for whoever may see them."""
     async with context.database.transaction() as transaction:
         message = await find_message(transaction, message_id)
         if message is None:
@@ -181,7 +182,10 @@ async def _read(
         pushes = await statements.timeline.timeline_pushes(
             transaction, account_id=message.account_id, message_id=message_id
         )
-    return message, entries, pushes
+        verification_id = await statements.verifications.verification_of_message(
+            transaction, account_id=message.account_id, message_id=message_id
+        )
+    return message, entries, pushes, verification_id
 
 
 async def resend(context: RequestContext) -> Response:

@@ -7,11 +7,27 @@
 -- A message that carried a verification's code, and what became of it.
 -- struct: VerificationMessageRow
 
+-- A verification for people: with names in place of ids, what its messages cost, and nothing that its code could be
+-- found by.
+-- struct: ShownVerification
+
 -- shared: verification_columns
     v.account_id, v.verification_id, v.dialect, v.app_id, v.number, v.raw_number, v.reference, v.template_id,
     v.flow_id, v.sender, v.text, v.code_sealed, v.status, v.attempts, v.attempts_max, v.messages, v.latest_id, v.is_test,
     v.created_at, v.expires_at, v.ended_at, v.steps_done, v.step_due_at,
     v.status = :VerificationStatus.PENDING AND v.expires_at <= :now::timestamptz AS is_expired
+
+-- shared: shown_columns
+    v.account_id, a.name AS account, v.verification_id, v.app_id, p.name AS app, v.number, v.reference,
+    t.name AS template, t.locale, f.name AS flow, v.sender, v.text, v.status, v.attempts, v.attempts_max, v.messages,
+    v.latest_id, v.is_test, v.created_at, v.expires_at, v.ended_at,
+    v.status = :VerificationStatus.PENDING AND v.expires_at <= :now::timestamptz AS is_expired,
+    coalesce((
+        SELECT sum(m.charge_micro - m.refund_micro)
+        FROM verification_message AS vm
+        JOIN message AS m ON m.account_id = ANY (ARRAY[vm.account_id]) AND m.message_id = ANY (ARRAY[vm.message_id])
+        WHERE vm.verification_id = v.verification_id AND vm.account_id = v.account_id
+    ), 0)::bigint AS cost_micro
 
 -- New verifications with their first messages.
 -- name: verifications_add
@@ -163,6 +179,57 @@ WHERE v.verification_id < :before_id AND (:account_id?::bigint IS NULL OR v.acco
     AND (:number?::text IS NULL OR v.number = :number)
 ORDER BY v.verification_id DESC
 LIMIT :rows_max
+
+-- As `verifications_listed`, with a status or any, and not below an id (`first_id`).
+-- name: verifications_searched -> rows ShownVerification
+-- not null: cost_micro is_expired account app
+SELECT
+    -- here: shown_columns
+FROM (
+    SELECT *
+    FROM verification
+    WHERE verification_id >= :first_id AND verification_id < :before_id
+        AND (:account_id?::bigint IS NULL OR account_id = :account_id) AND (:number?::text IS NULL OR number = :number)
+        AND (:status?::smallint IS NULL OR status = :status)
+        AND (
+            :is_expired?::boolean IS NULL
+            OR (status = :VerificationStatus.PENDING AND expires_at <= :now::timestamptz) = :is_expired
+        )
+    ORDER BY verification_id DESC
+    LIMIT :rows_max
+) AS v
+JOIN account AS a ON a.account_id = v.account_id
+JOIN app AS p ON p.app_id = v.app_id
+LEFT JOIN code_template AS t ON t.template_id = v.template_id
+LEFT JOIN code_flow AS f ON f.flow_id = v.flow_id
+ORDER BY v.verification_id DESC
+
+-- The id of the last verification that a search looks at, of `looked_max` below `before_id`; none: there are fewer.
+-- name: verifications_search_end -> value?
+SELECT verification_id
+FROM verification
+WHERE verification_id < :before_id AND (:account_id?::bigint IS NULL OR account_id = :account_id)
+    AND (:number?::text IS NULL OR number = :number)
+ORDER BY verification_id DESC
+OFFSET :looked_max::int - 1
+LIMIT 1
+
+-- As `verification_find`.
+-- name: verification_shown -> row? ShownVerification
+-- not null: cost_micro is_expired account app
+SELECT
+    -- here: shown_columns
+FROM verification_message AS own
+JOIN verification AS v ON v.account_id = own.account_id AND v.verification_id = own.verification_id
+JOIN account AS a ON a.account_id = v.account_id
+JOIN app AS p ON p.app_id = v.app_id
+LEFT JOIN code_template AS t ON t.template_id = v.template_id
+LEFT JOIN code_flow AS f ON f.flow_id = v.flow_id
+WHERE own.message_id = :message_id AND (:account_id?::bigint IS NULL OR own.account_id = :account_id)
+
+-- The verification whose code a message carries.
+-- name: verification_of_message -> value?
+SELECT verification_id FROM verification_message WHERE account_id = :account_id AND message_id = :message_id
 
 -- name: verification_story -> rows VerificationMessageRow
 SELECT m.message_id, m.state, accepted_at(m.message_id) AS submitted_at, m.sent_at, m.final_at, m.country, m.mcc, m.mnc,

@@ -114,6 +114,9 @@ class AppListRow(msgspec.Struct, frozen=True, gc=False):
     inbound_url: str | None
     created_at: datetime
     expects_conversions: bool | None
+    code_expiry_s: int
+    total_limit: str | None
+    number_limit: str | None
     sent: int
     converted: int
 

@@ -122,6 +122,36 @@ class VerificationRow(msgspec.Struct, frozen=True, gc=False):
     is_expired: bool
 
 
+class ShownVerification(msgspec.Struct, frozen=True, gc=False):
+    """A verification for people: with names in place of ids, what its messages cost, and nothing that its code could
+    be found by.
+    """
+
+    account_id: int
+    account: str
+    verification_id: int
+    app_id: str
+    app: str
+    number: str
+    reference: str | None
+    template: str | None
+    locale: str | None
+    flow: str | None
+    sender: str
+    text: str
+    status: int
+    attempts: int
+    attempts_max: int
+    messages: int
+    latest_id: int
+    is_test: bool
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    is_expired: bool
+    cost_micro: int
+
+
 class VerificationMessageRow(msgspec.Struct, frozen=True, gc=False):
     """A message that carried a verification's code, and what became of it."""
 
@@ -252,6 +282,57 @@ async def verifications_listed(
     return await fetch_rows(
         db, _SQL["verifications_listed"], VerificationRow, now, before_id, account_id, number, rows_max
     )
+
+
+async def verifications_searched(
+    db: Executor,
+    *,
+    now: datetime,
+    first_id: int,
+    before_id: int,
+    account_id: int | None,
+    number: str | None,
+    status: int | None,
+    is_expired: bool | None,
+    rows_max: int,
+) -> list[ShownVerification]:
+    """As `verifications_listed`, with a status or any, and not below an id (`first_id`)."""
+    return await fetch_rows(
+        db,
+        _SQL["verifications_searched"],
+        ShownVerification,
+        now,
+        first_id,
+        before_id,
+        account_id,
+        number,
+        status,
+        is_expired,
+        rows_max,
+    )
+
+
+async def verifications_search_end(
+    db: Executor, *, before_id: int, account_id: int | None, number: str | None, looked_max: int
+) -> int | None:
+    """The id of the last verification that a search looks at, of `looked_max` below `before_id`; none: there are
+    fewer.
+    """
+    return await fetch_row_or_none(
+        db, _SQL["verifications_search_end"], single(int), before_id, account_id, number, looked_max
+    )
+
+
+async def verification_shown(
+    db: Executor, *, now: datetime, message_id: int, account_id: int | None
+) -> ShownVerification | None:
+    """As `verification_find`."""
+    return await fetch_row_or_none(db, _SQL["verification_shown"], ShownVerification, now, message_id, account_id)
+
+
+async def verification_of_message(db: Executor, *, account_id: int, message_id: int) -> int | None:
+    """The verification whose code a message carries."""
+    return await fetch_row_or_none(db, _SQL["verification_of_message"], single(int), account_id, message_id)
 
 
 async def verification_story(db: Executor, *, verification_id: int, account_id: int) -> list[VerificationMessageRow]:
