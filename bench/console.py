@@ -104,6 +104,8 @@ def pages(known: dict[str, Any]) -> dict[str, str]:
         "messages, a state that is none's": "/messages?state=rejected",
         "messages since the beginning": f"/messages?from={until}&state=failed&account={account}",
         "messages, nothing like it": "/messages?find=nothing-like-it",
+        "verifications": "/verifications",
+        "verifications, a status that is none's": "/verifications?status=failed",
         "a message": f"/messages/{message_id}",
         "pushes given up": "/pushes",
         "pushes failing": "/pushes?show=failing",

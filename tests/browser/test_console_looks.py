@@ -18,6 +18,8 @@ PAGES: Mapping[str, str] = {
     "overview-month": "/?span=30d",
     "messages": "/messages",
     "messages-nothing": "/messages?find=nothing-like-it&state=failed",
+    "verifications": "/verifications",
+    "verifications-nothing": "/verifications?status=cancelled&account=demo",
     "pushes": "/pushes",
     "pushes-all": "/pushes?show=recent",
     "pushes-replay": "/pushes/replay",
@@ -46,6 +48,7 @@ PAGES: Mapping[str, str] = {
     "account-credentials": "/accounts/demo/credentials",
     "account-apps": "/accounts/demo/apps",
     "account-app": "/accounts/demo/apps/one?id=4luaKsL2",
+    "account-codes": "/accounts/demo/codes",
     "account-prices": "/accounts/demo/prices",
     "account-texts": "/accounts/demo/texts",
     "account-settings": "/accounts/demo/settings",
@@ -62,6 +65,8 @@ PORTAL: Mapping[str, str] = {
     "portal-credentials": "/credentials",
     "portal-apps": "/apps",
     "portal-app": "/apps/one?id=4luaKsL2",
+    "portal-codes": "/codes",
+    "portal-verifications": "/verifications",
     "portal-quickstart": "/quickstart?dialect=laaffic",
 }
 """Likewise, of a customer."""

@@ -18,8 +18,22 @@ from tests.support import server as serving
 from tests.support.statements import definition_of, in_order
 
 MESSAGES = 60_000
-LARGE = ("message", "attempt", "receipt", "part", "push", "push_attempt", "parked_receipt", "posting", "conversion")
+LARGE = (
+    "message",
+    "attempt",
+    "receipt",
+    "part",
+    "push",
+    "push_attempt",
+    "parked_receipt",
+    "posting",
+    "conversion",
+    "verification",
+    "verification_message",
+)
+VERIFICATIONS = 20_000
 WINDOW = {"first_id": 0, "beyond_id": ids.ID_MAX, "looked_max": 51, "rows_max": 51}
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MESSAGE = {"account_id": "account_id", "message_id": "message_id"}
 ASKED: Mapping[str, Mapping[str, Any]] = {
     "search_latest": WINDOW,
@@ -42,8 +56,13 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "pushes_failing": {"rows_max": 51, "looked_max": PUSHES_LOOKED_MAX},
     "pushes_given_up_count": {"counted_max": limits.PUSHES_REPLAYED_MAX},
     "push_find": {"push_id": 17},
-    "unmatched_list": {"rows_max": 51, "before_at": datetime(2026, 11, 1, tzinfo=UTC), "before_id": 17},
+    "unmatched_list": {"rows_max": 51, "before_at": NOW, "before_id": 17},
     "unmatched_show": {"parked_id": 17},
+    "verifications_searched": {"now": NOW, "first_id": 0, "before_id": ids.ID_MAX, "rows_max": 51},
+    "verifications_search_end": {"before_id": ids.ID_MAX, "looked_max": limits.SEARCH_LOOKED_MAX},
+    "verification_shown": {"now": NOW, "message_id": "message_id"},
+    "verification_of_message": MESSAGE,
+    "verification_story": {"account_id": "account_id", "verification_id": "message_id"},
     "attention_pushes": {"rows_max": 5},
 }
 """Each statement and its values; a text that names a column stands for what a message has in it."""
@@ -60,6 +79,19 @@ async def history(postgres: str, worker: str) -> AsyncIterator[tuple[asyncpg.Con
         await connection.raw.execute("INSERT INTO carrier (name, kind, settings) VALUES ('one', 'simulator', '{}')")
         await connection.raw.execute("INSERT INTO carrier (name, kind, settings) VALUES ('two', 'simulator', '{}')")
     known = await load(database, MESSAGES)
+    async with database.connection() as connection:
+        await connection.raw.execute(
+            "INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, sender, text,"
+            " attempts_max, latest_id, created_at, expires_at)"
+            " SELECT account_id, message_id, 2, 'app', number, number, '', '##code##', 5, message_id, now(), now()"
+            " FROM message ORDER BY message_id DESC LIMIT $1",
+            VERIFICATIONS,
+        )
+        await connection.raw.execute(
+            "INSERT INTO verification_message (account_id, message_id, verification_id, code_hash)"
+            " SELECT account_id, verification_id, verification_id, '' FROM verification"
+        )
+        await connection.raw.execute("ANALYZE verification, verification_message")
     await database.close()
     connection = await asyncpg.connect(dsn, server_settings=dict(FREE_PLANS))
     (row,) = await connection.fetch("SELECT account_id FROM message WHERE message_id = $1", known["message_id"])

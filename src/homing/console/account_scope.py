@@ -19,6 +19,7 @@ TABS = (
     ("statement", N_("Statement")),
     ("credentials", N_("Credentials")),
     ("apps", N_("Apps")),
+    ("codes", N_("Verification codes")),
     ("prices", N_("Prices")),
     ("texts", N_("Sender IDs and templates")),
     ("settings", N_("Settings")),

@@ -11,6 +11,7 @@ from homing.console.pages import (
     apps,
     audit,
     carriers,
+    codes,
     conversions,
     credentials,
     guard,
@@ -31,12 +32,14 @@ from homing.console.pages import (
     statement,
     texts,
     users,
+    verifications,
 )
 
 SECTIONS: Final[Sequence[PageSection]] = (
     overview.SECTION,
     conversions.SECTION,
     messages.SECTION,
+    verifications.SECTION,
     pushes.SECTION,
     receipts.SECTION,
     replies.SECTION,
@@ -45,6 +48,7 @@ SECTIONS: Final[Sequence[PageSection]] = (
     statement.SECTION,
     credentials.SECTION,
     apps.SECTION,
+    codes.SECTION,
     quickstart.SECTION,
     texts.SECTION,
     account_settings.SECTION,

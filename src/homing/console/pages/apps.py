@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from starlette.responses import Response
 
 from homing import errors
-from homing.admin import account_settings
+from homing.accounts.code_settings import send_limit_of
+from homing.admin import account_settings, code_settings
 from homing.admin.setting_warnings import SettingWarning, push_address_warnings
 from homing.admin.signing_secrets import read_signing_secrets
 from homing.audit import record
+from homing.console import form_values
 from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
 from homing.console.languages import N_
 from homing.console.navigation import CUSTOMERS, NavigationEntry, NavigationGroup
@@ -18,7 +21,7 @@ from homing.console.page import PageSection
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.delivery.push_trial import PushTrial, send_test_push
 from homing.delivery.signing import signing_keys
-from homing.model import PushKind
+from homing.model import UNIT_S, PushKind, SendLimit
 from homing.store import statements
 
 CONSOLE_APPS_MAX: Final = 50
@@ -30,6 +33,9 @@ EXPECTS_LABELS: Final = {
 }
 URLS: Final = ("report_url", "inbound_url")
 SETTINGS: Final = (*URLS, "expects_conversions")
+CODES: Final = ("code_expiry_s", "total_limit", "number_limit")
+"""An app's settings for verification codes."""
+UNIT_LABELS: Final = {"second": N_("seconds"), "minute": N_("minutes"), "hour": N_("hours"), "day": N_("days")}
 KINDS: Final = {"report_url": PushKind.REPORT, "inbound_url": PushKind.INBOUND}
 
 
@@ -78,6 +84,10 @@ async def _show_item(context: RequestContext, trial: PushTrial | None) -> Respon
         expects=next(key for key, value in EXPECTS.items() if value is app["expects_conversions"]),
         expects_labels=EXPECTS_LABELS,
         version=context.version({name: app[name] for name in SETTINGS}),
+        codes_version=context.version({name: app[name] for name in CODES}),
+        limits={name: send_limit_of(app[f"{name}_limit"]) for name in ("total", "number")},
+        expiry_bounds=code_settings.EXPIRY_S,
+        units=UNIT_LABELS,
         trial=trial,
     )
 
@@ -87,6 +97,8 @@ async def change_item(context: RequestContext) -> Response:
     match context.field("do"):
         case "save":
             return await _save(context, account_scope)
+        case "codes":
+            return await _save_codes(context, account_scope)
         case "try":
             return await _try(context, account_scope)
         case _:
@@ -105,6 +117,43 @@ async def _save(context: RequestContext, account_scope: AccountScope) -> Respons
         await account_settings.change_app(transaction, app_id, changes)
     return context.redirect(
         account_scope.path("apps"), context.translate("App {name} saved.", name=row.name), _warnings(context)
+    )
+
+
+async def _save_codes(context: RequestContext, account_scope: AccountScope) -> Response:
+    app_id, account_id = context.query_value("id"), account_scope.account_id
+    expiry_s = form_values.whole(context, "expiry_s")
+    total_limit, number_limit = _limit(context, "total"), _limit(context, "number")
+    async with context.changing() as transaction:
+        await statements.admin.account_settings(transaction, account_id=account_id)  # its lock: one at a time
+        row = await statements.verifications.app_verification(transaction, account_id=account_id, app_id=app_id)
+        if row is None:
+            raise PageNotFound
+        context.check_version({name: getattr(row, name) for name in CODES})
+        await code_settings.change_code_app(
+            transaction,
+            account_id,
+            app_id,
+            name=row.name,
+            code_expiry_s=expiry_s or 0,
+            total_limit=total_limit,
+            number_limit=number_limit,
+        )
+    return context.redirect(account_scope.path("apps"), context.translate("App {name} saved.", name=row.name))
+
+
+def _limit(context: RequestContext, name: str) -> SendLimit | None:
+    most = form_values.whole(context, f"{name}_most")
+    if most is None:
+        return None
+    unit = context.field(f"{name}_unit")
+    return msgspec.convert(
+        {
+            "unit": unit if unit in UNIT_S else "day",
+            "period": form_values.whole(context, f"{name}_period") or 1,
+            "most": most,
+        },
+        SendLimit,
     )
 
 
