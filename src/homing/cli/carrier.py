@@ -9,7 +9,7 @@ import msgspec
 
 from homing import errors
 from homing.admin import carriers
-from homing.admin.carrier_status import carriers_now
+from homing.admin.carrier_status import CarrierStatus, carriers_now
 from homing.admin.carriers import CarrierMode
 from homing.admin.setting_warnings import carrier_warnings
 from homing.carriers.kinds import KINDS
@@ -22,12 +22,13 @@ SETTINGS = ColumnKind(text=lambda value: msgspec.json.encode(value).decode(), wr
 STATES = ColumnKind(absent="not running in any process")
 
 
-def _carrier_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row of `carriers_now` with its state for people: up, or down and what its sessions last met."""
-    detail = row["detail"] or {}
+def _carrier_row(carrier: CarrierStatus) -> Mapping[str, Any]:
+    """With its state for people: up, or down and what its sessions last met."""
+    detail = carrier.detail or {}
     sessions = detail.get("binds") or [detail]
     errors = [session["last_error"] for session in sessions if session.get("last_error")]
-    return {**row, "state_and_why": f"down: {errors[0]}" if row["state"] == "down" and errors else row["state"]}
+    state_and_why = f"down: {errors[0]}" if carrier.state == "down" and errors else carrier.state
+    return {**msgspec.structs.asdict(carrier), "state_and_why": state_and_why}
 
 
 CARRIERS = (
@@ -125,12 +126,12 @@ async def show(context: CommandContext, carrier: str) -> Reply:
     Example:  homing carrier show test
     """
     carrier_id = (await carriers.find_carrier(context.database, carrier)).carrier_id
-    (row,) = [carrier for carrier in await carriers_now(context.database) if carrier["carrier_id"] == carrier_id]
+    (status,) = [carrier for carrier in await carriers_now(context.database) if carrier.carrier_id == carrier_id]
     id_formats = await statements.receipts.id_formats_of_carrier(context.database, carrier_id=carrier_id)
     costs = await statements.admin.cost_list(context.database, carrier_id=carrier_id)
     return Detail(
         SHOWN,
-        _carrier_row(row),
+        _carrier_row(status),
         {
             "costs": Table(COSTS, costs, "No costs set."),
             "id_formats": Table(ID_FORMATS, id_formats, "Not detected yet: no receipt contained a number."),

@@ -104,14 +104,14 @@ async def _alarms(database: Database) -> Sequence[AttentionItem]:
 async def _carriers(database: Database) -> Sequence[AttentionItem]:
     items = []
     for carrier in await carriers_now(database):
-        if not carrier["enabled"] or carrier["state"] == "up":
+        if not carrier.enabled or carrier.state == "up":
             continue
         text = (
             N_("Carrier {carrier} is down. Messages waiting for it: {n}.")
-            if carrier["state"] == "down"
+            if carrier.state == "down"
             else N_("No process is running carrier {carrier}. Messages waiting for it: {n}.")
         )
-        items.append(AttentionItem("bad", text, {"carrier": carrier["name"], "n": carrier["waiting"]}, "/carriers"))
+        items.append(AttentionItem("bad", text, {"carrier": carrier.name, "n": carrier.waiting}, "/carriers"))
     return items
 
 

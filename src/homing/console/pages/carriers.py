@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from homing import errors
 from homing.admin import carriers
-from homing.admin.carrier_status import carrier_errors, carriers_now
+from homing.admin.carrier_status import CarrierStatus, carrier_errors, carriers_now
 from homing.admin.carriers import CarrierMode
 from homing.admin.setting_warnings import carrier_warnings
 from homing.console.languages import N_
@@ -94,13 +94,13 @@ def links_of(detail: Mapping[str, Any] | None) -> CarrierLinks:
     )
 
 
-def state_of(carrier: Mapping[str, Any]) -> str:
+def state_of(carrier: CarrierStatus) -> str:
     """A key of STATES. A failure has precedence over draining."""
-    if not carrier["enabled"]:
+    if not carrier.enabled:
         return "disabled"
-    if carrier["state"] != "up":
-        return "down" if carrier["state"] else "nobody"
-    return "draining" if carrier["is_draining"] else "up"
+    if carrier.state != "up":
+        return "down" if carrier.state else "nobody"
+    return "draining" if carrier.is_draining else "up"
 
 
 async def show(context: RequestContext) -> Response:
@@ -109,10 +109,10 @@ async def show(context: RequestContext) -> Response:
         failed[row.carrier_id] = failed.get(row.carrier_id, 0) + row.answers
     rows = [
         {
-            **carrier,
+            **msgspec.structs.asdict(carrier),
             "state_name": state_of(carrier),
-            "links": links_of(carrier["detail"]),
-            "errors": failed.get(carrier["carrier_id"], 0),
+            "links": links_of(carrier.detail),
+            "errors": failed.get(carrier.carrier_id, 0),
         }
         for carrier in await _carriers(context)
     ]
@@ -121,20 +121,20 @@ async def show(context: RequestContext) -> Response:
 
 async def show_item(context: RequestContext) -> Response:
     row = await _carrier(context)
-    by_id = {carrier["carrier_id"]: carrier for carrier in await _carriers(context)}
+    by_id = {carrier.carrier_id: carrier for carrier in await _carriers(context)}
     if row.carrier_id not in by_id:  # added since the cache was filled
-        by_id = {carrier["carrier_id"]: carrier for carrier in await carriers_now(context.database)}
-    carrier = by_id[row.carrier_id]
+        by_id = {carrier.carrier_id: carrier for carrier in await carriers_now(context.database)}
+    carrier = msgspec.structs.replace(by_id[row.carrier_id], enabled=row.enabled, is_draining=row.is_draining)
     refusals = [refusal for refusal in await _errors(context) if refusal.carrier_id == row.carrier_id]
     costs = await statements.admin.cost_list(context.database, carrier_id=row.carrier_id)
     return context.page(
         "carrier.html",
-        carrier={**carrier, "enabled": row.enabled, "is_draining": row.is_draining},
+        carrier=carrier,
         mode=carriers.carrier_mode_of(enabled=row.enabled, is_draining=row.is_draining).value,
         version=context.version(row),
-        state=state_of({**carrier, "enabled": row.enabled, "is_draining": row.is_draining}),
+        state=state_of(carrier),
         states=STATES,
-        links=links_of(carrier["detail"]),
+        links=links_of(carrier.detail),
         link_tones=LINKS,
         since=datetime.fromisoformat,
         failures=refusals,
@@ -144,9 +144,9 @@ async def show_item(context: RequestContext) -> Response:
         id_format_names=ID_FORMATS,
         costs=costs[:COSTS_MAX],
         costs_more=max(0, len(costs) - COSTS_MAX),
-        health=[(name, _written(value)) for name, value in (carrier["detail"] or {}).items() if name not in APART],
-        warnings=[context.sentence(warning) for warning in carrier_warnings(carrier["settings"])],
-        settings=[(name, _written(value)) for name, value in carrier["settings"].items()],
+        health=[(name, _written(value)) for name, value in (carrier.detail or {}).items() if name not in APART],
+        warnings=[context.sentence(warning) for warning in carrier_warnings(carrier.settings)],
+        settings=[(name, _written(value)) for name, value in carrier.settings.items()],
     )
 
 
@@ -172,7 +172,7 @@ async def _carrier(context: RequestContext) -> CarrierRow:
         raise PageNotFound from None
 
 
-async def _carriers(context: RequestContext) -> Sequence[dict[str, Any]]:
+async def _carriers(context: RequestContext) -> Sequence[CarrierStatus]:
     """Unscoped: customers may not see the page."""
     return await context.console_state.live.cache.get("carriers_now", lambda: carriers_now(context.database))
 
