@@ -4,6 +4,7 @@ from typing import Final
 
 from homing.api.smpp.dialect import SmppDialect
 from homing.dialects.base import Dialects
+from homing.dialects.camara.dialect import CamaraDialect
 from homing.dialects.laaffic.dialect import LaafficDialect
 from homing.dialects.lia.dialect import LiaDialect
 
@@ -12,5 +13,6 @@ DIALECTS: Final = Dialects(
         LiaDialect(),
         LaafficDialect(),
         SmppDialect(),
+        CamaraDialect(),
     )
 )

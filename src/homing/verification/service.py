@@ -44,7 +44,8 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
 
     `app`: whose settings hold. `template`: its text; None: `DEFAULT_TEXT`. `code`: the customer's own; None: one is
     made as the template says. `sender`: "" for the template's or the account's. `number_limits`: besides the app's own.
-    `once`: builds what a repetition of the call is answered with.
+    `text`: with `CODE_MARK`, in place of the template's; "" for that. `once`: builds what a repetition of the call is
+    answered with.
     """
 
     account: Profile
@@ -55,6 +56,7 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
     template: CodeTemplate | None = None
     code: str | None = None
     sender: str = ""
+    text: str = ""
     flow: CodeFlow | None = None
     number_limits: Sequence[SendLimit] = ()
     once: AnswerOnce | None = None
@@ -127,7 +129,7 @@ class Verifications:
         now = self._clock()
         message_id = self._next_id()
         template = new.template
-        text = DEFAULT_TEXT if template is None else template.text
+        text = new.text or (DEFAULT_TEXT if template is None else template.text)
         test_code = new.account.test_numbers.get(new.recipient.number)
         if test_code is not None:
             code = test_code

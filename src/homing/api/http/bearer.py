@@ -1,0 +1,71 @@
+"""Bearer keys: `Authorization: Bearer hm_<key>_<secret>`, for dialects whose credentials come in one text."""
+
+from typing import Final, Literal
+
+from homing import errors, limits
+from homing.accounts.directory import Directory
+from homing.accounts.profile import Credential
+from homing.api.http.auth_guard import AuthGuard
+from homing.api.http.wire import HttpRequest
+from homing.common.crypto import same
+
+TOKEN: Final = "hm_{key}_{secret}"  # noqa: S105 - the form of all tokens
+TOKEN_CHARS_MAX: Final = 2 * limits.KEY_CHARS_MAX
+
+BearerProblem = Literal["missing", "invalid", "address", "locked"]
+
+
+class BearerRefused(errors.Refusal):
+    """The call's bearer key opens nothing."""
+
+    def __init__(self, problem: BearerProblem) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+def key_and_secret(header: str) -> tuple[str, str] | None:
+    """Of an Authorization header; None when it has no token of this form. The scheme is in any letter case (RFC 9110,
+    section 11.1).
+    """
+    scheme, _space, token = header.strip().partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or len(token) > TOKEN_CHARS_MAX:
+        return None
+    prefix, _first, rest = token.partition("_")
+    key, _second, secret = rest.partition("_")
+    return (key, secret) if prefix == "hm" and key and secret else None
+
+
+class BearerKeys:
+    """Finds the credential that a call's bearer key opens, among those of one dialect."""
+
+    def __init__(self, directory: Directory, guard: AuthGuard, dialect: int) -> None:
+        self._directory = directory
+        self._guard = guard
+        self._dialect = dialect
+
+    async def credential_of(self, request: HttpRequest) -> Credential:
+        """Raises `BearerRefused`, in this order: no key, an unknown one, the caller's address, the secret, the
+        account's lock. From an address that is not allowed nobody learns whether a secret is right.
+        """
+        header = request.headers.get("authorization")
+        if not header:
+            raise BearerRefused("missing")
+        pair = key_and_secret(header)
+        if pair is None:
+            raise BearerRefused("invalid")
+        key, secret = pair
+        credential = self._directory.peek(self._dialect, key) or await self._directory.find(self._dialect, key)
+        address = request.call.find_address()
+        if credential is None:
+            self._guard.unknown(self._dialect, key, address)
+            raise BearerRefused("invalid")
+        account = credential.profile
+        if account.allowed_networks and not account.allows(address):
+            self._guard.count(self._dialect, "address")
+            raise BearerRefused("address")
+        if not await self._guard.passes(self._dialect, key, address, same(credential.secret, secret)):
+            raise BearerRefused("invalid")
+        if account.locked:
+            raise BearerRefused("locked")
+        return credential
