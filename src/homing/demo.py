@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from homing import errors
-from homing.admin import account_settings, carriers, guard_settings, prices, routes
+from homing.admin import account_settings, carriers, code_settings, guard_settings, prices, routes
 from homing.common import money
 from homing.common.crypto import Vault
 from homing.dialects.base import Dialect
 from homing.ledger.postings import gift, post, top_up
-from homing.model import GENERAL
+from homing.model import CODE_MARK, GENERAL, CodeAlphabet, CodeTemplate
 from homing.routing.rules import RouteScope
 from homing.store import statements
 from homing.store.database import Database
@@ -29,6 +29,19 @@ CARRIERS: Final = (
 )
 TEST_NUMBERS: Final = (("861380013", "the documents' test numbers"), ("91800333", "the documents' test numbers"))
 """Prefixes of the documents' test numbers. They never convert, so the guard would flag them."""
+TEMPLATE: Final = CodeTemplate(
+    template_id=0,
+    app_id=APP_ID,
+    name="verification",
+    locale="",
+    text=f"{CODE_MARK} is your verification code",
+    alphabet=CodeAlphabet.NUMERIC,
+    length=6,
+    sender="",
+)
+"""The first code template of an empty database: its ID is 1."""
+TEST_NUMBER: Final = ("8613800139999", "123456")
+"""A number to which no code is sent, and the code that is right for it."""
 AUTHOR: Final = "demo"
 
 
@@ -50,6 +63,8 @@ async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) ->
                     transaction, vault, account_id, dialect, key=key, secret=secret, label="demo", may_be_short=True
                 )
         await account_settings.create_app(transaction, account_id, name="demo", app_id=APP_ID)
+        await code_settings.add_code_template(transaction, account_id, TEMPLATE)
+        await code_settings.set_test_number(transaction, account_id, *TEST_NUMBER)
         senders = senders_of(dialects)
         for sender in senders:
             await account_settings.add_sender(transaction, account_id, sender, default=sender == senders[0])

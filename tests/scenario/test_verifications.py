@@ -17,6 +17,8 @@ from homing.common.crypto import Vault
 from homing.common.ids import IdSource
 from homing.dialects.registry import DIALECTS
 from homing.intake.intake import utc_now
+from homing.intake.prepare import PreparedSubmission
+from homing.intake.submission import AcceptedMessage
 from homing.intake.terms import AnswerOnce, EarlierAnswer
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
@@ -27,8 +29,8 @@ from homing.states import MessageState
 from homing.store import statements
 from homing.verification.codes import ALPHABETS, CodeKeeper, make_code
 from homing.verification.flows import FlowRunner
-from homing.verification.service import ATTEMPTS_MAX, MESSAGES_MAX, NewCode, SentCode, Verifications
-from tests.support.bank import Bank, opened
+from homing.verification.service import ATTEMPTS_MAX, MESSAGES_MAX, PERSON_LIMITS, NewCode, SentCode, Verifications
+from tests.support.bank import NOWHERE, Bank, opened
 from tests.support.server import new_database
 from tests.support.waiting import until
 
@@ -375,6 +377,70 @@ async def test_a_test_number_gets_its_own_code_no_message_and_no_bill(engines: E
     assert await engines.messages() == 0
     assert (await engines.bank.purse(account)).balance == 10_000_000
     assert await engines.bank.query("SELECT FROM conversion") == []
+
+
+async def test_a_test_numbers_repeated_call_is_answered_once_and_its_resent_code_has_one_more_id(
+    engines: Engines, account: Profile
+) -> None:
+    tester = msgspec.structs.replace(account, test_numbers={NUMBER: "123456"})
+
+    def once(key: str) -> AnswerOnce:
+        def answer(prepared: PreparedSubmission) -> bytes:
+            (accepted,) = prepared.results
+            assert isinstance(accepted, AcceptedMessage)
+            return b"%d" % accepted.message_id
+
+        return AnswerOnce(scope="test", key=key, digest=b"d", answer=answer)
+
+    outcomes = await asyncio.gather(
+        *(engines.send(tester, n % 2, once=once("a")) for n in range(30)), return_exceptions=True
+    )
+    (sent,) = (each for each in outcomes if isinstance(each, SentCode))
+    earlier = [each for each in outcomes if isinstance(each, EarlierAnswer)]
+    assert len(earlier) == 29
+    assert {each.answer for each in earlier} == {b"%d" % sent.message_id}
+    again = await asyncio.gather(*(engines.resend(tester, sent, n % 2) for n in range(9)), return_exceptions=True)
+    assert Counter(type(each) for each in again) == {
+        SentCode: MESSAGES_MAX - 1,
+        errors.VerificationOver: 10 - MESSAGES_MAX,
+    }
+    ids = {each.message_id for each in again if isinstance(each, SentCode)} | {sent.message_id}
+    assert len(ids) == MESSAGES_MAX
+    with pytest.raises(errors.VerificationOver):
+        await engines.resend(account, sent)
+    last = next(each for each in again if isinstance(each, SentCode))
+    assert await engines.check(tester, last, "123456") is CheckOutcome.VERIFIED
+    assert await engines.check(tester, sent, "123456") is CheckOutcome.ALREADY_VERIFIED
+    assert await engines.messages() == 0
+
+
+async def test_a_repeated_call_gets_its_answer_also_where_a_new_one_would_be_refused(
+    engines: Engines, account: Profile
+) -> None:
+    once = AnswerOnce(scope="test", key="k", digest=b"d", answer=lambda _prepared: b"answer")
+    await engines.send(account, once=once)
+    nowhere = Recipient(f"{NOWHERE}0000001", f"{NOWHERE}0000001")
+    with pytest.raises(EarlierAnswer):
+        await engines.send(account, once=once, recipient=nowhere)
+    with pytest.raises(errors.NoRoute):
+        await engines.send(account, once=msgspec.structs.replace(once, key="other"), recipient=nowhere)
+
+
+async def test_a_flows_steps_count_among_what_one_person_may_get(engines: Engines, account: Profile) -> None:
+    flow = CodeFlow(flow_id=1, name="f", steps=(FlowStep(wait_s=60), FlowStep(wait_s=60)))
+    runner = FlowRunner(
+        database=engines.bank.plain,
+        verifications=engines.each[0],
+        profile_of=Known(account, flow).profile_of,
+        clock=engines.clock,
+    )
+    for _each in range(PERSON_LIMITS[0].most - 1):
+        await engines.send(account, number_limits=PERSON_LIMITS)
+    await engines.send(account, flow=flow, number_limits=())
+    for ahead in (61, 122, 183):
+        engines.clock.ahead = timedelta(seconds=ahead)
+        await runner.run_due()
+    assert await engines.messages() == PERSON_LIMITS[0].most + 1, "one step found room, the other none"
 
 
 async def test_a_code_is_gone_from_the_text_when_the_message_has_left(engines: Engines, account: Profile) -> None:

@@ -212,7 +212,7 @@ def test_every_lia_code_remark_and_status_is_in_its_reference() -> None:
 def endpoint_names(module: object) -> set[str]:
     """What the dialect calls its endpoints in the metrics."""
     source = Path(str(getattr(module, "__file__", ""))).read_text(encoding="utf-8")
-    return set(re.findall(r'"((?:lia\.)?(?:get|send|record|postback|Send|Check|Get|CTrack)[\w/]*)"', source))
+    return set(re.findall(r'"((?:lia\.)?(?:get|send|record|postback|otp/|Send|Check|Get|CTrack)[\w/]*)"', source))
 
 
 def refusal_details(file: Path) -> Iterator[str]:

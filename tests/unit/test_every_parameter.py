@@ -19,6 +19,18 @@ from homing.carriers.http_template import NAMES
 from homing.carriers.kinds import KINDS
 from homing.carriers.smpp.encoding import SubmitEncoder
 from homing.carriers.smpp.settings import SmppSettings
+from homing.dialects.laaffic.otp_parameters import (
+    OtpApp,
+    OtpFlow,
+    OtpFlowStep,
+    OtpLimit,
+    OtpOrder,
+    OtpRate,
+    OtpResend,
+    OtpSend,
+    OtpTemplate,
+    OtpVerify,
+)
 from homing.dialects.laaffic.parameters import Backfill, Batch, Group, RecordMo, Span
 from homing.intake.submission import Submission
 from homing.model import App, Options, Outbound, Traffic
@@ -267,7 +279,11 @@ def test_data_sm_carries_the_same_by_its_parameters() -> None:
 # ---- The HTTP dialects: what a send's parameters become is in test_asked_options.py
 
 READS = re.compile(r"""\(parameters, "(\w+)"|parameters(?:\.get\(|\[)"(\w+)"|"(\w+)" in parameters""")
-LAAFFIC_MEMBERS = {name for shape in (Group, Batch, Span, RecordMo, Backfill) for name in shape.__struct_fields__}
+LAAFFIC_SHAPES = (
+    *(Group, Batch, Span, RecordMo, Backfill, OtpApp, OtpLimit, OtpTemplate, OtpFlow, OtpFlowStep),
+    *(OtpSend, OtpResend, OtpVerify, OtpOrder, OtpRate),
+)
+LAAFFIC_MEMBERS = {name for shape in LAAFFIC_SHAPES for name in shape.__struct_fields__}
 
 
 @pytest.mark.parametrize(("dialect", "further"), [("lia", set()), ("laaffic", LAAFFIC_MEMBERS)])

@@ -10,6 +10,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import SMPP_CHARSETS
+from homing.admin.code_settings import NameTaken
 from homing.common.crypto import Vault, make_secret
 from homing.common.money import AMOUNT_MICRO_MAX
 from homing.common.networks import Network
@@ -206,7 +207,9 @@ async def create_app(
     report_url: str | None = None,
     inbound_url: str | None = None,
 ) -> str:
-    """Creates an app; gives its ID. Raises `InvalidInput` when the ID or, in the account, the name is taken."""
+    """Creates an app; gives its ID. Raises `NameTaken` when another app of the account has the name, `InvalidInput`
+    when the ID is taken.
+    """
     app_id = app_id or make_secret(8)
     check_url(report_url)
     check_url(inbound_url)
@@ -214,7 +217,7 @@ async def create_app(
         connection, account_id=account_id
     )  # locks the account: two apps of one name cannot be created at once
     if any(row.name == name for row in await statements.admin.app_list(connection, account_id=account_id)):
-        raise errors.InvalidInput("the account already has an app named {name}", name=repr(name))
+        raise NameTaken("the account already has an app named {name}", name=repr(name))
     if (
         await statements.admin.app_create(
             connection, app_id=app_id, account_id=account_id, name=name, report_url=report_url, inbound_url=inbound_url

@@ -38,7 +38,7 @@ class CodeApp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NameTaken(errors.InvalidInput):
-    """Another template or flow of the account has the name."""
+    """Another app, template or flow of the account has the name."""
 
 
 async def find_code_app(connection: DatabaseConnection | Database, account_id: int, app_id: str) -> CodeApp | None:

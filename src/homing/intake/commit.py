@@ -8,7 +8,7 @@ from typing import Final
 from homing import errors
 from homing.intake.limit_use import LimitsChanged, LimitUse
 from homing.intake.prepare import PreparedSubmission
-from homing.intake.terms import EarlierAnswer, LimitTake
+from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.intake import AnsweredCallKey, NewAnsweredCall
@@ -108,6 +108,31 @@ async def _take_keys(
         row = answers[key]
         left_out[id(prepared)] = EarlierAnswer(row.answer, row.digest) if row.is_earlier else None
     return taken
+
+
+async def take_key(
+    transaction: DatabaseConnection, prepared: PreparedSubmission, once: AnswerOnce, now: datetime
+) -> None:
+    """Takes the key of a call that submits nothing. Raises `EarlierAnswer` when another call has it."""
+    call = NewAnsweredCall(
+        account_id=prepared.account_id,
+        scope=once.scope,
+        key=once.key,
+        digest=once.digest,
+        answer=once.answer(prepared),
+    )
+    (row,) = await statements.intake.answered_calls_take(transaction, now=now, since=now - ANSWERS_KEPT, calls=[call])
+    if row.is_earlier:
+        raise EarlierAnswer(row.answer, row.digest)
+
+
+async def find_answer(database: Database, account_id: int, once: AnswerOnce, now: datetime) -> None:
+    """Raises `EarlierAnswer` when a call with the key was answered before."""
+    row = await statements.intake.answered_call_find(
+        database, account_id=account_id, scope=once.scope, key=once.key, since=now - ANSWERS_KEPT
+    )
+    if row is not None:
+        raise EarlierAnswer(row.answer, row.digest)
 
 
 def _takes(batch: Iterable[PreparedSubmission]) -> Iterator[tuple[int, LimitTake]]:

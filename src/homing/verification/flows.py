@@ -13,7 +13,7 @@ from homing.observe.logs import describe
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.verifications import DueStep
-from homing.verification.service import Verifications
+from homing.verification.service import PERSON_LIMITS, Verifications
 
 POLL_S: Final = 1.0
 STEPS_MAX: Final = 100  # that are claimed at once
@@ -77,7 +77,9 @@ class FlowRunner:
             await self._go_on(step, done, due_at)
             return
         try:
-            await self._verifications.resend(profile, row, "flow", steps_done=done, step_due_at=due_at)
+            await self._verifications.resend(
+                profile, row, "flow", number_limits=PERSON_LIMITS, steps_done=done, step_due_at=due_at
+            )
         except errors.VerificationOver:
             await self._go_on(step, done, None)
         except errors.Refusal:

@@ -11,6 +11,7 @@ from homing.accounts.profile import Profile
 from homing.common import ids
 from homing.common.batching import Batcher
 from homing.conversions.recorder import ConversionReport, record_conversions
+from homing.intake.commit import find_answer
 from homing.intake.intake import Intake
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import MessageGroup, Submission
@@ -27,16 +28,15 @@ from homing.store.statements.verifications import (
     VerificationRow,
 )
 from homing.verification.codes import CodeKeeper, make_code, masked
+from homing.verification.fixed_codes import store_fixed_code, store_fixed_resend
 
 ATTEMPTS_MAX: Final = 5
 MESSAGES_MAX: Final = 5  # that carry one code
 DEFAULT_TEXT: Final = f"{CODE_MARK} is your verification code"
-NUMBER_LIMITS: Final = (
-    SendLimit(unit="second", period=30, most=1),
-    SendLimit(unit="hour", period=1, most=5),
-    SendLimit(unit="day", period=1, most=10),
-)
-"""Of codes to one number, where a dialect asks for Homing's own."""
+PERSON_LIMITS: Final = (SendLimit(unit="hour", period=1, most=5), SendLimit(unit="day", period=1, most=10))
+"""Of an app's codes to one number, resent ones included: they keep a person from being flooded."""
+NUMBER_LIMITS: Final = (SendLimit(unit="second", period=30, most=1), *PERSON_LIMITS)
+"""The same with a wait between two codes, where a dialect asks for Homing's own."""
 
 
 class NewCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
     `app`: whose settings hold. `template`: its text; None: `DEFAULT_TEXT`. `code`: the customer's own; None: one is
     made as the template says. `sender`: "" for the template's or the account's. `number_limits`: besides the app's own.
     `text`: with `CODE_MARK`, in place of the template's; "" for that. `once`: builds what a repetition of the call is
-    answered with.
+    answered with; of a test number from a submission without messages, whose only result has the ID.
     """
 
     account: Profile
@@ -161,7 +161,7 @@ class Verifications:
             step_due_at=None if test_code is not None else _first_step(new.flow, now),
         )
         if test_code is not None:
-            await statements.verifications.verifications_add(self._database, now=now, verifications=[verification])
+            await store_fixed_code(self._database, verification, new.once, now)
             return SentCode(verification_id=message_id, message_id=message_id, expires_at=expires_at, prepared=None)
         prepared = await self._submit(
             Submission(
@@ -204,12 +204,7 @@ class Verifications:
         expires_at = now + timedelta(seconds=app.code_expiry_s)
         message_id = self._next_id()
         if row.is_test:
-            return SentCode(
-                verification_id=row.verification_id,
-                message_id=row.verification_id,
-                expires_at=row.expires_at,
-                prepared=None,
-            )
+            return await self._resend_test(account, row, message_id, expires_at, once)
         if row.code_sealed is None or row.is_expired:
             raise errors.VerificationOver
         code = self._keeper.open(row.verification_id, row.code_sealed)
@@ -279,9 +274,37 @@ class Verifications:
     async def drained(self) -> None:
         await self._checks.drained()
 
+    async def _resend_test(
+        self, account: Profile, row: VerificationRow, message_id: int, expires_at: datetime, once: AnswerOnce | None
+    ) -> SentCode:
+        """Nothing is sent; the code can be checked by one more ID."""
+        code = account.test_numbers.get(row.number)
+        if code is None:
+            raise errors.VerificationOver
+        message = NewVerificationMessage(
+            account_id=row.account_id,
+            message_id=message_id,
+            verification_id=row.verification_id,
+            code_hash=self._keeper.hash(message_id, code),
+        )
+        await store_fixed_resend(
+            self._database, row, message, once, expires_at=expires_at, messages_max=MESSAGES_MAX, now=self._clock()
+        )
+        return SentCode(
+            verification_id=row.verification_id, message_id=message_id, expires_at=expires_at, prepared=None
+        )
+
     async def _submit(self, submission: Submission, message_id: int) -> PreparedSubmission:
-        prepared, outcome = self._intake.begin_prepared(submission, message_id)
-        if (error := await outcome) is not None:
+        """A repeated call is answered as before, also where it would be refused by now."""
+        try:
+            prepared, outcome = self._intake.begin_prepared(submission, message_id)
+            error = await outcome
+        except errors.Refusal as refusal:
+            error = refusal
+        if error is not None:
+            once = submission.terms.once
+            if once is not None and isinstance(error, errors.Refusal):
+                await find_answer(self._database, submission.account.account_id, once, self._clock())
             raise error
         return prepared
 

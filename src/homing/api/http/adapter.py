@@ -15,7 +15,7 @@ import structlog
 
 from homing import limits
 from homing.api.http.body import BodyFailure, BodyReader, BodyTooLarge, linger
-from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
+from homing.api.http.wire import METHODS_WITH_BODY, HttpEndpoint, HttpRequest, HttpResponse
 from homing.common.client_address import client_address
 from homing.common.networks import Network
 from homing.observe.http import HttpMetrics
@@ -122,7 +122,7 @@ class _Call:
         self._scope = scope
         self._headers = headers
         self._protocol = protocol
-        self.is_body_left = method == "POST"
+        self.is_body_left = method in METHODS_WITH_BODY
 
     def find_address(self) -> str:
         return self._door.address_of(self._scope, self._headers)

@@ -7,6 +7,7 @@ import msgspec
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """UTF-8's. Some programs write it before what they send; it is no part of it (RFC 8259, section 8.1)."""
+METHODS_WITH_BODY = frozenset(("POST", "PUT"))
 JSON_UTF8 = "application/json; charset=utf-8"
 
 
@@ -43,7 +44,7 @@ class HttpRequest(msgspec.Struct):
 
     async def read(self, bytes_max: int) -> None:
         """Fills `body`; once a call. Raises a `BodyFailure`, `BodyTooLarge` above so many bytes."""
-        if self.method == "POST":
+        if self.method in METHODS_WITH_BODY:
             self.body = await self.call.fetch_body(bytes_max)
 
 

@@ -24,6 +24,12 @@ STREAMS_MAX: Final = 2  # of getSentRcd at once in a process, one of an account;
 STREAM_WAIT_S: Final = 3.0  # for a place among them, then -15
 PAGE_RECORDS_MAX: Final = 100  # of recordMo
 
+APP_ID_CHARS: Final = (4, 32)
+TO_DIGITS: Final = (10, 14)  # of a number that gets a code
+OWN_CODE_CHARS_MAX: Final = 10  # of a code that the customer made
+OPAQUE_CHARS_MAX: Final = 64  # of what is kept as it came
+SETTINGS_ITEMS_MAX: Final = 1_000  # apps, templates and flows of an account, each: a profile is held in memory
+
 assert NUMBERS_GET_MAX <= NUMBERS_POST_MAX <= limits.SUBMIT_MESSAGES_MAX, "the largest submission fits one transaction"
 assert NUMBERS_POST_MAX * (limits.PREFIX_DIGITS_MAX + 2 + ORDER_CHARS_MAX) < limits.HTTP_BODY_BYTES_MAX
 assert SPAN_DAYS_MAX <= HISTORY_DAYS

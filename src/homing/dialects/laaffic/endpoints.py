@@ -1,6 +1,7 @@
-"""The laaffic dialect, under /v3 and /sms (docs/reference/laaffic.md)."""
+"""The laaffic dialect, under /v3 and /sms; verification codes under /otp and /v3/otp (docs/reference/laaffic.md)."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -16,6 +17,12 @@ from homing.dialects.laaffic import bounds, parameters
 from homing.dialects.laaffic.auth import Authentication
 from homing.dialects.laaffic.codes import CODES
 from homing.dialects.laaffic.number import NUMBER
+from homing.dialects.laaffic.otp_answers import otp_refused
+from homing.dialects.laaffic.otp_parameters import message_id_of
+from homing.dialects.laaffic.otp_profiles import ProfileReader
+from homing.dialects.laaffic.otp_records import OtpRecords
+from homing.dialects.laaffic.otp_settings import OtpSettings
+from homing.dialects.laaffic.otp_verifications import OtpVerifications
 from homing.dialects.laaffic.queries import Queries
 from homing.dialects.laaffic.send import LaafficSender, SendFailed, app_of, failed, reason_of
 from homing.dialects.serving import Services
@@ -23,8 +30,10 @@ from homing.text.numbers import normalise
 
 encode: Final = msgspec.json.encode
 PREFIXES: Final = ("/v3", "/sms")
+OTP_PREFIXES: Final = ("", "/v3")
 GET: Final = frozenset(("GET",))
 POST: Final = frozenset(("POST",))
+PUT: Final = frozenset(("PUT",))
 
 send_body: Final = parameters.decoder(parameters.Group)
 batch_body: Final = parameters.decoder(parameters.Batch)
@@ -64,6 +73,12 @@ class LaafficEndpoints:
         self._feedback = services.conversions
         self._budget = services.query_budget
         self._failures = FailureLog()
+        profiles = ProfileReader(services.directory)
+        self._otp_settings = OtpSettings(services.database, services.directory)
+        self._otp_verifications = OtpVerifications(services, profiles)
+        self._otp_records = OtpRecords(
+            services.database, profiles, lambda: datetime.fromtimestamp(services.steady_s(), UTC)
+        )
 
     def by_path(self) -> Mapping[str, HttpEndpoint]:
         calls: dict[str, tuple[frozenset[str], Call]] = {
@@ -76,14 +91,40 @@ class LaafficEndpoints:
             "postback/backfill": (POST, self._backfill),
         }
         return {
-            f"{prefix}/{name}": HttpEndpoint(f"laaffic.{name}", methods, self._worded(name, call))
-            for prefix in PREFIXES
-            for name, (methods, call) in calls.items()
+            f"{prefix}/{name}": HttpEndpoint(f"laaffic.{name.rstrip('/')}", methods, self._worded(name, call))
+            for prefixes, served in ((PREFIXES, calls), (OTP_PREFIXES, self._otp_calls()))
+            for prefix in prefixes
+            for name, (methods, call) in served.items()
+        }
+
+    def _otp_calls(self) -> dict[str, tuple[frozenset[str], Call]]:
+        """By path; what ends with a slash is followed by an ID."""
+        settings, verifications, records = self._otp_settings, self._otp_verifications, self._otp_records
+        return {
+            "otp/app/add": (POST, settings.add_app),
+            "otp/app/update/": (PUT, settings.update_app),
+            "otp/app/details/": (GET, settings.app_details),
+            "otp/template/add": (POST, settings.add_template),
+            "otp/template/update/": (PUT, settings.update_template),
+            "otp/template/details/": (GET, settings.template_details),
+            "otp/template/list": (GET, settings.list_templates),
+            "otp/flow/add": (POST, settings.add_flow),
+            "otp/flow/update/": (PUT, settings.update_flow),
+            "otp/flow/details/": (GET, settings.flow_details),
+            "otp/flow/list": (GET, settings.list_flows),
+            "otp/verification/send": (POST, verifications.send),
+            "otp/verification/sendRule": (POST, verifications.send_rule),
+            "otp/verification/resend": (POST, verifications.resend),
+            "otp/verification/verify": (POST, verifications.verify),
+            "otp/verification/record/": (GET, records.by_id),
+            "otp/verification/orderId/record": (POST, records.by_order),
+            "otp/backfillRate": (POST, verifications.report_rate),
+            "otp/postback/backfill": (POST, self._backfill),
         }
 
     def _worded(self, name: str, call: Call) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
         """Every outcome in the dialect's words: status 200, `{"status":"-N","reason":"..."}` for a failure."""
-        refused = _send_refused if name in SENDS else _refused
+        refused = _send_refused if name in SENDS else otp_refused if name.startswith("otp/") else _refused
 
         async def handler(request: HttpRequest) -> HttpResponse:
             try:
@@ -157,7 +198,9 @@ class LaafficEndpoints:
         return HttpResponse(await self._queries.inbound(account, call))
 
     async def _backfill(self, request: HttpRequest, account: Profile) -> HttpResponse:
-        """By msgid, else the latest message to the number in the app; a repeated report is a success."""
+        """By msgid, which may be a verificationId, else the latest message to the number in the app; a repeated report
+        is a success.
+        """
         call = parameters.decode(request.body, backfill_body)
         app_id, number, at = (
             parameters.text_of(value, name)
@@ -170,9 +213,11 @@ class LaafficEndpoints:
         app_of(account, app_id)
         given_id = parameters.text_of(call.msgid, "msgid").strip()
         if given_id:
-            if not (given_id.isascii() and given_id.isdigit() and len(given_id) <= 16):
-                raise errors.QueryEmpty
-            message_id: int | None = int(given_id)
+            message_id = message_id_of(given_id)
+            if message_id is None:
+                if not (given_id.isascii() and given_id.isdigit() and len(given_id) <= 16):
+                    raise errors.QueryEmpty
+                message_id = int(given_id)
         else:
             message_id = await self._feedback.latest_to(account.account_id, digits, app_id)
         if message_id is None:

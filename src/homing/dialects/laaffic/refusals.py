@@ -19,5 +19,9 @@ class TimestampExpired(errors.Refusal):
     """Timestamp expired."""
 
 
+class NameInUse(errors.Refusal):
+    """Data existing: the name is taken."""
+
+
 class BatchFailed(errors.PlatformFailure):
     """The bulk submission failed on the platform's side."""

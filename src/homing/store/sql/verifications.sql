@@ -330,3 +330,14 @@ SET name = :name, code_expiry_s = :code_expiry_s, total_limit = :total_limit?::j
     number_limit = :number_limit?::jsonb
 WHERE account_id = :account_id AND app_id = :app_id
 RETURNING app_id
+
+-- --- shares that customers report ----------------------------------------------------------------------------
+
+-- name: reported_rate_add
+INSERT INTO reported_rate (account_id, app_id, mcc, converted, sent, rate, called_at, reported_at)
+VALUES (:account_id, :app_id, :mcc, :converted, :sent, :rate, :called_at, :reported_at)
+
+-- Reports are kept for a year.
+-- name: reported_rates_forget
+-- slow
+DELETE FROM reported_rate WHERE reported_at < now() - interval '365 days'

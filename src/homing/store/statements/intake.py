@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, fetch_rows, single
+from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("intake")
 
@@ -114,6 +114,13 @@ class AnsweredCall(msgspec.Struct, frozen=True, gc=False):
     is_earlier: bool
 
 
+class EarlierCall(msgspec.Struct, frozen=True, gc=False):
+    """A row of `answered_call_find`."""
+
+    digest: bytes
+    answer: bytes
+
+
 class AnsweredCallKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What `answered_calls_remove` is given."""
 
@@ -162,6 +169,12 @@ async def answered_calls_take(
     that call's answer, and is not taken; a call under way elsewhere is waited for.
     """
     return await fetch_rows(db, _SQL["answered_calls_take"], AnsweredCall, now, *columns(calls, 5), since)
+
+
+async def answered_call_find(
+    db: Executor, *, account_id: int, scope: str, key: str, since: datetime
+) -> EarlierCall | None:
+    return await fetch_row_or_none(db, _SQL["answered_call_find"], EarlierCall, account_id, scope, key, since)
 
 
 async def answered_calls_remove(db: Executor, *, calls: Sequence[AnsweredCallKey]) -> None:

@@ -471,3 +471,23 @@ async def app_verification_change(
         account_id,
         app_id,
     )
+
+
+async def reported_rate_add(
+    db: Executor,
+    *,
+    account_id: int,
+    app_id: str,
+    mcc: str,
+    converted: str,
+    sent: str,
+    rate: str,
+    called_at: str,
+    reported_at: datetime,
+) -> None:
+    await execute(db, _SQL["reported_rate_add"], account_id, app_id, mcc, converted, sent, rate, called_at, reported_at)
+
+
+async def reported_rates_forget(db: Executor) -> None:
+    """Reports are kept for a year."""
+    await execute(db, _SQL["reported_rates_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)

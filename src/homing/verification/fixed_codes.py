@@ -1,0 +1,76 @@
+"""Codes of test numbers: rows as of any other, and no message."""
+
+from datetime import datetime
+
+from homing import errors
+from homing.intake.commit import take_key
+from homing.intake.prepare import PreparedSubmission
+from homing.intake.submission import AcceptedMessage
+from homing.intake.terms import AnswerOnce
+from homing.model import Recipient
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.verifications import (
+    NewVerification,
+    NewVerificationMessage,
+    VerificationKey,
+    VerificationResend,
+    VerificationRow,
+)
+
+
+async def store_fixed_code(
+    database: Database,
+    verification: NewVerification,
+    once: AnswerOnce | None,
+    now: datetime,
+) -> None:
+    """Raises `EarlierAnswer` when the call was answered before."""
+    recipient = Recipient(verification.raw_number, verification.number, verification.reference)
+    async with database.transaction() as transaction:
+        await _take_once(transaction, once, verification.account_id, verification.verification_id, recipient, now)
+        await statements.verifications.verifications_add(transaction, now=now, verifications=[verification])
+
+
+async def store_fixed_resend(
+    database: Database,
+    row: VerificationRow,
+    message: NewVerificationMessage,
+    once: AnswerOnce | None,
+    *,
+    expires_at: datetime,
+    messages_max: int,
+    now: datetime,
+) -> None:
+    """Raises `EarlierAnswer`; `VerificationOver` as of a code that is sent."""
+    key = VerificationKey(account_id=row.account_id, verification_id=row.verification_id)
+    resend = VerificationResend(
+        account_id=row.account_id,
+        verification_id=row.verification_id,
+        message_id=message.message_id,
+        expires_at=expires_at,
+        steps_done=row.steps_done,
+        step_due_at=row.step_due_at,
+    )
+    recipient = Recipient(row.raw_number, row.number, row.reference)
+    async with database.transaction() as transaction:
+        await _take_once(transaction, once, row.account_id, message.message_id, recipient, now)
+        if not await statements.verifications.verifications_open(
+            transaction, now=now, messages_max=messages_max, keys=[key]
+        ):
+            raise errors.VerificationOver
+        await statements.verifications.verifications_resent(transaction, resends=[resend])
+        await statements.verifications.verification_messages_add(transaction, messages=[message])
+
+
+async def _take_once(
+    transaction: DatabaseConnection,
+    once: AnswerOnce | None,
+    account_id: int,
+    message_id: int,
+    recipient: Recipient,
+    now: datetime,
+) -> None:
+    if once is not None:
+        prepared = PreparedSubmission(account_id, 0, [], [AcceptedMessage(message_id, recipient)])
+        await take_key(transaction, prepared, once, now)
