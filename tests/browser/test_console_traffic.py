@@ -7,8 +7,10 @@ from functools import partial
 import pytest
 from playwright.async_api import Dialog, expect
 
-from homing.model import UserRole
+from homing.admin.code_settings import add_code_flow, add_code_template, set_test_number
+from homing.model import CodeAlphabet, CodeTemplate, FlowStep, UserRole
 from tests.support.browser import DESK, LANGUAGES, PHONE, Opening, check, picture
+from tests.support.codes import TEXT, code_engine
 from tests.support.server import Account, Server
 from tests.support.sink import Sink
 from tests.support.viewer import Viewer, signed_in
@@ -25,6 +27,7 @@ class Scene:
     account: Account
     message_id: int
     receipt_id: int
+    verification_id: int
 
     @property
     def pages(self) -> Mapping[str, str]:
@@ -36,6 +39,10 @@ class Scene:
             "receipts-some": "/receipts",
             "receipt": f"/receipts/{self.receipt_id}",
             "receipts-drop-some": "/receipts/drop",
+            "verification": f"/verifications/{self.verification_id}",
+            "verifications-some": f"/verifications?account={self.account.name}",
+            "verification-message": f"/messages/{self.verification_id}",
+            "account-codes-some": f"/accounts/{self.account.name}/codes",
         }
 
 
@@ -68,7 +75,32 @@ async def scene(server: Server, console: str, sink: Sink) -> Scene:
         carrier["carrier_id"],
         HOSTILE,
     )
-    return Scene(viewer.cookies, account, message_id, parked[0]["parked_id"])
+    verification_id = await verified(server, account)
+    return Scene(viewer.cookies, account, message_id, parked[0]["parked_id"], verification_id)
+
+
+async def verified(server: Server, account: Account) -> int:
+    """Of an account that has set something for codes: one that was sent twice, and entered."""
+    async with server.database.transaction() as transaction:
+        for locale, text in (("", TEXT), ("zh-Hans", f"您的验证码是 ##code##。{HOSTILE}")):
+            template = CodeTemplate(
+                template_id=0,
+                app_id=account.app,
+                name="sign-in",
+                locale=locale,
+                text=text,
+                alphabet=CodeAlphabet.ALPHANUMERIC,
+                length=6,
+                sender=account.sender,
+            )
+            template_id = await add_code_template(transaction, account.account_id, template)
+        await add_code_flow(transaction, account.account_id, "patient", [FlowStep(wait_s=30), FlowStep(wait_s=120)])
+        await set_test_number(transaction, account.account_id, "8613800139999", "428193")
+    async with code_engine(server) as engine:
+        sent = await engine.send(account, "8613811230002", template_id=template_id)
+        await engine.check(account, sent, "000-000")
+        await engine.check(account, await engine.resend(account, sent))
+    return sent.verification_id
 
 
 async def send(server: Server, account: Account, number: str) -> int:
