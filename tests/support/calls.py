@@ -22,3 +22,6 @@ class Headers:
 
     def get(self, key: str, default: str | None = None) -> str | None:
         return self.values.get(key, default)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.values

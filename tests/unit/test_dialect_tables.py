@@ -39,7 +39,13 @@ def test_a_key_that_is_made_fits_the_dialect_and_is_another_each_time(dialect: D
 
 
 def test_numbers_and_names_are_these_for_good() -> None:
-    assert {dialect.number: dialect.name for dialect in DIALECTS} == {1: "lia", 2: "laaffic", 4: "smpp", 5: "camara"}
+    assert {dialect.number: dialect.name for dialect in DIALECTS} == {
+        1: "lia",
+        2: "laaffic",
+        3: "v1",
+        4: "smpp",
+        5: "camara",
+    }
 
 
 def test_two_dialects_cannot_share_a_number_or_a_name() -> None:

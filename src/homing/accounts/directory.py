@@ -106,7 +106,12 @@ class Directory:
         profiles = await self._profiles({row.account_id for row in rows})
         credentials = {
             (row.dialect, row.wanted_key): Credential(
-                row.dialect, row.wanted_key, self._vault.open(row.secret), profiles[row.account_id]
+                row.dialect,
+                row.wanted_key,
+                self._vault.open(row.secret),
+                profiles[row.account_id],
+                row.credential_id,
+                None if row.scopes is None else frozenset(row.scopes),
             )
             for row in rows
         }

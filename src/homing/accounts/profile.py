@@ -74,12 +74,17 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """A key with its plain secret, in memory only. `key` is the account's e-mail if the call was made with it."""
+    """A key with its plain secret, in memory only. `key` is the account's e-mail if the call was made with it.
+
+    `scopes`: what it may be used for, in the words of its dialect; None: everything.
+    """
 
     dialect: int
     key: str
     secret: str
     profile: Profile
+    credential_id: int = 0
+    scopes: frozenset[str] | None = None
 
     def __repr__(self) -> str:
         return f"Credential(dialect={self.dialect!r}, key={self.key!r})"

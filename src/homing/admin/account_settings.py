@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -38,6 +38,11 @@ class NewCredential(msgspec.Struct, frozen=True):
     dialect: Dialect
     key: str
     secret: str
+
+    @property
+    def token(self) -> str:
+        """Key and secret in one text, as they are pasted; "" where the dialect has them apart."""
+        return self.dialect.credentials.shown(self.key, self.secret)
 
 
 def as_id(text: str) -> int | None:
@@ -142,9 +147,11 @@ async def create_credential(
     secret: str | None = None,
     label: str = "",
     may_be_short: bool = False,
+    scopes: Sequence[str] = (),
 ) -> NewCredential:
     """Creates a credential; key and secret that are not given are made in the dialect's form. `may_be_short` accepts a
-    short secret that is in use elsewhere. Raises `InvalidInput` when the key is taken or the secret can be guessed.
+    short secret that is in use elsewhere. `scopes`: what it may be used for, of those that the dialect has; none:
+    everything. Raises `InvalidInput` when the key is taken or the secret can be guessed.
     """
     rules = dialect.credentials
     key = rules.make_key() if key is None else key
@@ -164,8 +171,24 @@ async def create_credential(
         raise errors.InvalidInput(
             "{name} can have at most {n} characters", name=rules.secret_name, n=rules.secret_chars_max
         )
+    if rules.token and not all(part.isascii() and part.isalnum() for part in (key, secret)):
+        raise errors.InvalidInput("key and secret of this dialect consist of ASCII letters and digits")
+    unknown = [scope for scope in scopes if scope not in rules.scopes]
+    if unknown:
+        raise errors.InvalidInput(
+            "the dialect {dialect} has no scope {scope}; it has: {scopes}",
+            dialect=dialect.name,
+            scope=repr(unknown[0]),
+            scopes=", ".join(rules.scopes) or "-",
+        )
     credential_id = await statements.admin.credential_create(
-        connection, account_id=account_id, dialect=dialect.number, key=key, secret=vault.seal(secret), label=label
+        connection,
+        account_id=account_id,
+        dialect=dialect.number,
+        key=key,
+        secret=vault.seal(secret),
+        label=label,
+        scopes=sorted(set(scopes)) or None,
     )
     if credential_id is None:
         raise errors.InvalidInput("the key {key} is already in use", key=repr(key))

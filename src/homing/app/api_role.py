@@ -86,6 +86,7 @@ async def open_api(runtime: Runtime) -> None:
         conversions=conversions,
         verifications=verifications,
         database=database,
+        dialects=runtime.dialects,
         steady_s=clock.unix_s,
     )
     inbound = InboundMessages(

@@ -5,16 +5,19 @@ import click
 from homing.admin import account_settings
 from homing.cli import dialects
 from homing.cli.context import CommandContext, CommandGroup, in_context
-from homing.cli.show import COUNT, TIME, Column, Confirmation, Detail, Reply, Table
+from homing.cli.show import COUNT, TIME, Column, ColumnKind, Confirmation, Detail, Reply, Table
 from homing.dialects.registry import DIALECTS
 from homing.store import statements
 
+SCOPES = ColumnKind(text=" ".join, absent="all")
 CREDENTIALS = (
     Column("credential_id", "ID", COUNT),
     Column("dialect", "Dialect", dialects.NUMBER),
     Column("key", "Key"),
     Column("label", "Label"),
+    Column("scopes", "Scopes", SCOPES),
     Column("created_at", "Created (UTC)", TIME),
+    Column("last_used_at", "Last used (UTC)", TIME),
     Column("revoked_at", "Revoked (UTC)", TIME),
 )
 NEW_CREDENTIAL = (
@@ -29,6 +32,9 @@ SHOWN_ONCE = (
     " this one."
 )
 KEYS = "; ".join(f"{dialect.name}: {dialect.credentials.key_name}" for dialect in DIALECTS)
+SCOPE_NAMES = "; ".join(
+    f"{dialect.name}: {', '.join(dialect.credentials.scopes)}" for dialect in DIALECTS if dialect.credentials.scopes
+)
 SECRETS = "; ".join(f"{dialect.name}: {dialect.credentials.secret_name or 'the secret'}" for dialect in DIALECTS)
 
 
@@ -53,6 +59,7 @@ def credential() -> None:
 @click.option("--secret", help=f"{SECRETS}.  [default: generated]")
 @click.option("--short-secret", is_flag=True, help="Accept a short secret because it is already in use.")
 @click.option("--label", default="", help="A note to tell credentials apart.")
+@click.option("--scope", "scopes", multiple=True, help=f"{SCOPE_NAMES}.  Repeatable.  [default: all]")
 @in_context
 async def create(
     context: CommandContext,
@@ -62,6 +69,7 @@ async def create(
     secret: str | None,
     short_secret: bool,
     label: str,
+    scopes: tuple[str, ...],
 ) -> Reply:
     """Create a credential and show its secret once.
 
@@ -83,6 +91,7 @@ async def create(
             secret=secret,
             label=label,
             may_be_short=short_secret,
+            scopes=scopes,
         )
     values = {
         "credential_id": made.credential_id,
@@ -91,7 +100,11 @@ async def create(
         "key": made.key,
         "secret": made.secret,
     }
-    return Detail(NEW_CREDENTIAL, values, note=SHOWN_ONCE)
+    columns: tuple[Column, ...] = NEW_CREDENTIAL
+    if made.token:
+        values["token"] = made.token
+        columns = (*NEW_CREDENTIAL, Column("token", "Token"))
+    return Detail(columns, values, note=SHOWN_ONCE)
 
 
 @credential.command("list")

@@ -27,6 +27,10 @@ class TokenBucket:
         self._tokens -= tokens
         return True
 
+    def left(self) -> int:
+        """Whole tokens that were left by the latest `take`."""
+        return max(0, int(self._tokens))
+
     def owe(self, tokens: float) -> None:
         """Takes tokens even if there are not enough; `take` fails until they are replaced."""
         self._tokens -= tokens

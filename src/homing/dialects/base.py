@@ -26,8 +26,10 @@ class CredentialFormat(msgspec.Struct, frozen=True, kw_only=True):
     `key_name`, `secret_name`: what the dialect's documents call the two; "" for a secret without a name of its own.
     `make_key`: a new key in the dialect's form; it need not be free yet. `secret_chars_min`: shorter ones can be
     guessed; one that Homing makes has as many. `key_chars_max`, `secret_chars_max`: what the protocol has room for.
-    `is_email_a_key`: the account's e-mail address opens the account as well, with the newest secret. `may_bind`: over
-    SMPP it serves as system_id and password too.
+    `is_email_a_key`: the account's e-mail address opens the account as well, with the newest secret. `may_bind`:
+    over SMPP it serves as system_id and password too. `token`: the one text that key and secret are pasted as, with
+    `{key}` and `{secret}` in their places; both then consist of ASCII letters and digits. "": they are given apart.
+    `scopes`: what a credential can be restricted to.
     """
 
     key_name: str
@@ -38,6 +40,12 @@ class CredentialFormat(msgspec.Struct, frozen=True, kw_only=True):
     secret_chars_max: int | None = None
     is_email_a_key: bool = False
     may_bind: bool = True
+    token: str = ""
+    scopes: tuple[str, ...] = ()
+
+    def shown(self, key: str, secret: str) -> str:
+        """The credential as it is pasted into a program; "" where key and secret are given apart."""
+        return self.token.format(key=key, secret=secret)
 
 
 class Quickstart(msgspec.Struct, frozen=True, kw_only=True):

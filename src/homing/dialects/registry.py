@@ -7,9 +7,11 @@ from homing.dialects.base import Dialects
 from homing.dialects.camara.dialect import CamaraDialect
 from homing.dialects.laaffic.dialect import LaafficDialect
 from homing.dialects.lia.dialect import LiaDialect
+from homing.dialects.v1.dialect import V1Dialect
 
 DIALECTS: Final = Dialects(
     (
+        V1Dialect(),
         LiaDialect(),
         LaafficDialect(),
         SmppDialect(),

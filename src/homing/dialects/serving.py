@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from homing.dialects.base import Dialect
+from homing.dialects.base import Dialect, Dialects
 
 if TYPE_CHECKING:  # every command and process knows the dialects; an api process alone has these parts
     from collections.abc import Callable, Mapping
@@ -27,11 +27,12 @@ if TYPE_CHECKING:  # every command and process knows the dialects; an api proces
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What a process shares among its dialects. All are open while calls are served, and drained afterwards.
 
-    `directory`: accounts by credential. `auth_guard`: slows down and locks out those who guess secrets. `intake`: takes
-    submissions. `balances`, `lookup`: an account's money and messages. `query_budget`: an account's rate of queries.
-    `conversions`: records conversions. `verifications`: sends and checks codes. `database`: for queries that are this
-    dialect's alone. `steady_s`: Unix time by the process's clock, which does not step back. `settings`: the dialect's
-    section, of its own `settings` type; None without one.
+    `directory`: accounts by credential. `auth_guard`: slows down and locks out those who guess secrets. `intake`:
+    takes submissions. `balances`, `lookup`: an account's money and messages. `query_budget`: an account's rate of
+    queries. `conversions`: records conversions. `verifications`: sends and checks codes. `database`: for queries
+    that are this dialect's alone. `dialects`: all that there are, for what changes another dialect's message.
+    `steady_s`: Unix time by the process's clock, which does not step back. `settings`: the dialect's section, of
+    its own `settings` type; None without one.
     """
 
     directory: Directory
@@ -43,6 +44,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     conversions: ConversionRecorder
     verifications: Verifications
     database: Database
+    dialects: Dialects
     steady_s: Callable[[], float]
     settings: Any = None
 

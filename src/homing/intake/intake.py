@@ -18,7 +18,7 @@ from homing.observe.logs import is_debug
 from homing.routing.catalogue_cache import CatalogueCache
 from homing.store.database import Database
 from homing.store.submissions import Payment, submit
-from homing.text.numbers import Numbering
+from homing.text.numbers import Destination, Numbering
 
 SUBMIT_LINGER_S: Final = 0.001  # submissions that arrive within it share a transaction
 SUBMIT_LINGER_S_MAX: Final = 0.01  # while more keep coming and transactions take long
@@ -103,6 +103,11 @@ class Intake:
         Raises a `Refusal`.
         """
         return prepare(submission, self._catalogue_cache.catalogue, self._numbering, self._next_id)
+
+    def look_up(self, account_id: int, number: str) -> tuple[Destination, int | None]:
+        """Where a number is, and what a segment to it costs the account in micro-units; None: it has no price."""
+        price = self._catalogue_cache.catalogue.price(account_id, number)
+        return self._numbering.locate(number), None if price is None else price.micro
 
     async def drained(self) -> None:
         await self._commits.drained()

@@ -16,7 +16,17 @@ from homing.intake.intake import Intake
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import MessageGroup, Submission
 from homing.intake.terms import AnswerOnce, CodeSend, LimitTake, SubmissionTerms
-from homing.model import CODE_MARK, App, CheckOutcome, CodeFlow, CodeTemplate, LimitScope, Recipient, SendLimit
+from homing.model import (
+    CODE_MARK,
+    App,
+    CheckOutcome,
+    CodeAlphabet,
+    CodeFlow,
+    CodeTemplate,
+    LimitScope,
+    Recipient,
+    SendLimit,
+)
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.verifications import (
@@ -32,6 +42,7 @@ from homing.verification.fixed_codes import store_fixed_code, store_fixed_resend
 
 ATTEMPTS_MAX: Final = 5
 MESSAGES_MAX: Final = 5  # that carry one code
+DEFAULT_CODE_CHARS: Final = 6  # digits of a code without a template
 DEFAULT_TEXT: Final = f"{CODE_MARK} is your verification code"
 PERSON_LIMITS: Final = (SendLimit(unit="hour", period=1, most=5), SendLimit(unit="day", period=1, most=10))
 """Of an app's codes to one number, resent ones included: they keep a person from being flooded."""
@@ -43,7 +54,8 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
     """A code that is to be sent.
 
     `app`: whose settings hold. `template`: its text; None: `DEFAULT_TEXT`. `code`: the customer's own; None: one is
-    made as the template says. `sender`: "" for the template's or the account's. `number_limits`: besides the app's own.
+    made as the template says, else of `DEFAULT_CODE_CHARS` digits. `sender`: "" for the template's or the account's.
+    `number_limits`: besides the app's own.
     `text`: with `CODE_MARK`, in place of the template's; "" for that. `once`: builds what a repetition of the call is
     answered with; of a test number from a submission without messages, whose only result has the ID.
     """
@@ -138,7 +150,7 @@ class Verifications:
         elif template is not None:
             code = make_code(template.alphabet, template.length)
         else:
-            raise errors.BadParameter("a template or a code is needed")
+            code = make_code(CodeAlphabet.NUMERIC, DEFAULT_CODE_CHARS)
         expires_at = now + timedelta(seconds=new.app.code_expiry_s)
         sender = new.sender or (template.sender if template else "") or new.account.default_sender or ""
         verification = NewVerification(

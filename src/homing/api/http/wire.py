@@ -14,7 +14,11 @@ JSON_UTF8 = "application/json; charset=utf-8"
 class Headers(Protocol):
     """Looks a header up by its lower-case name."""
 
-    def get(self, key: str, default: str | None = None) -> str | None: ...
+    def get(self, key: str, default: str | None = None) -> str | None:
+        """None also for a value that is not ASCII."""
+        ...
+
+    def __contains__(self, key: str) -> bool: ...
 
 
 class HttpCall(Protocol):

@@ -1,19 +1,27 @@
 -- name: credentials_find -> rows CredentialMatch
+-- null: scopes
 -- takes: keys CredentialKey
-SELECT wanted.dialect, wanted.key AS wanted_key, credential.secret, credential.account_id
+SELECT wanted.dialect, wanted.key AS wanted_key, credential.secret, credential.account_id, credential.credential_id,
+    credential.scopes
 FROM unnest(:keys) AS wanted (dialect smallint, key text)
 JOIN credential USING (dialect, key)
 WHERE credential.revoked_at IS NULL
 UNION ALL
 -- In some dialects (`email_keyed`) an account's e-mail is accepted as its key, with the newest password.
-SELECT newest.dialect, newest.key, newest.secret, newest.account_id FROM (
-    SELECT DISTINCT ON (wanted.dialect, wanted.key) wanted.dialect, wanted.key, credential.secret, credential.account_id
+SELECT newest.dialect, newest.key, newest.secret, newest.account_id, newest.credential_id, newest.scopes FROM (
+    SELECT DISTINCT ON (wanted.dialect, wanted.key) wanted.dialect, wanted.key, credential.secret, credential.account_id,
+        credential.credential_id, credential.scopes
     FROM unnest(:keys) AS wanted (dialect smallint, key text)
     JOIN account ON account.email = wanted.key
     JOIN credential ON credential.account_id = account.account_id AND credential.dialect = wanted.dialect
     WHERE wanted.dialect = ANY (:email_keyed::smallint[]) AND credential.revoked_at IS NULL
     ORDER BY wanted.dialect, wanted.key, credential.credential_id DESC
 ) AS newest
+
+-- Notes when credentials were last used; a later time stays.
+-- name: credentials_used
+UPDATE credential SET last_used_at = :now
+WHERE credential_id = ANY (:credential_ids::bigint[]) AND (last_used_at IS NULL OR last_used_at < :now)
 
 -- name: profiles_accounts -> rows AccountProfileRow
 SELECT account_id, name, locked_at, allowed_networks, queries_per_s, templates_required, default_sender,

@@ -40,12 +40,13 @@ SET email = :email?, allowed_networks = :allowed_networks, queries_per_s = :quer
 WHERE account_id = :account_id
 
 -- name: credential_create -> value?
-INSERT INTO credential (account_id, dialect, key, secret, label) VALUES (:account_id, :dialect, :key, :secret, :label)
+INSERT INTO credential (account_id, dialect, key, secret, label, scopes)
+VALUES (:account_id, :dialect, :key, :secret, :label, :scopes?::text[])
 ON CONFLICT DO NOTHING
 RETURNING credential_id
 
 -- name: credential_list -> rows CredentialRow
-SELECT credential_id, account_id, dialect, key, label, created_at, revoked_at
+SELECT credential_id, account_id, dialect, key, label, created_at, revoked_at, scopes, last_used_at
 FROM credential
 WHERE account_id = :account_id
 ORDER BY credential_id

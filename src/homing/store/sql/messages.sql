@@ -81,6 +81,14 @@ ORDER BY received_at DESC, inbound_id DESC
 OFFSET :offset
 LIMIT :rows_max
 
+-- An account's latest inbound messages below an ID, which are times.
+-- name: inbound_before -> rows InboundListRow
+SELECT inbound_id, app_id, number, recipient, content, received_at, mcc, mnc, operator
+FROM inbound
+WHERE account_id = :account_id AND inbound_id < :before_id AND inbound_id >= :first_id
+ORDER BY inbound_id DESC
+LIMIT :rows_max
+
 -- Applies events to messages and returns those that moved. A message moves to states of a higher rank only; `ranks`:
 -- each state's rank, by the state's number. Statistics are counted in the same statement. An unsent message gets the
 -- carrier of its event. One that is delivered without a submit answer was accepted all the same; its cost is the

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, fetch_rows
+from homing.store.rows import Executor, columns, execute, fetch_rows
 
 _SQL: Final = queries.load("accounts")
 
@@ -30,6 +30,8 @@ class CredentialMatch(msgspec.Struct, frozen=True, gc=False):
     wanted_key: str
     secret: bytes
     account_id: int
+    credential_id: int
+    scopes: list[str] | None
 
 
 class AccountProfileRow(msgspec.Struct, frozen=True, gc=False):
@@ -92,6 +94,11 @@ async def credentials_find(
     db: Executor, *, keys: Sequence[CredentialKey], email_keyed: Sequence[int]
 ) -> list[CredentialMatch]:
     return await fetch_rows(db, _SQL["credentials_find"], CredentialMatch, *columns(keys, 2), email_keyed)
+
+
+async def credentials_used(db: Executor, *, now: datetime, credential_ids: Sequence[int]) -> None:
+    """Notes when credentials were last used; a later time stays."""
+    await execute(db, _SQL["credentials_used"], now, credential_ids)
 
 
 async def profiles_accounts(db: Executor, *, account_ids: Sequence[int]) -> list[AccountProfileRow]:

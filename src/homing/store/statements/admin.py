@@ -93,6 +93,8 @@ class CredentialRow(msgspec.Struct, frozen=True, gc=False):
     label: str
     created_at: datetime
     revoked_at: datetime | None
+    scopes: list[str] | None
+    last_used_at: datetime | None
 
 
 class MatchingCredential(msgspec.Struct, frozen=True, gc=False):
@@ -353,9 +355,11 @@ async def account_change(
 
 
 async def credential_create(
-    db: Executor, *, account_id: int, dialect: int, key: str, secret: bytes, label: str
+    db: Executor, *, account_id: int, dialect: int, key: str, secret: bytes, label: str, scopes: Sequence[str] | None
 ) -> int | None:
-    return await fetch_row_or_none(db, _SQL["credential_create"], single(int), account_id, dialect, key, secret, label)
+    return await fetch_row_or_none(
+        db, _SQL["credential_create"], single(int), account_id, dialect, key, secret, label, scopes
+    )
 
 
 async def credential_list(db: Executor, *, account_id: int) -> list[CredentialRow]:

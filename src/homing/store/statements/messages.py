@@ -89,6 +89,20 @@ class InboundPageRow(msgspec.Struct, frozen=True, gc=False):
     operator: str
 
 
+class InboundListRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `inbound_before`."""
+
+    inbound_id: int
+    app_id: str
+    number: str
+    recipient: str
+    content: str
+    received_at: datetime
+    mcc: str
+    mnc: str
+    operator: str
+
+
 class MessageEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What `messages_move` is given."""
 
@@ -224,6 +238,13 @@ async def inbound_page(
     return await fetch_rows(
         db, _SQL["inbound_page"], InboundPageRow, account_id, app_id, since, until, offset, rows_max
     )
+
+
+async def inbound_before(
+    db: Executor, *, account_id: int, before_id: int, first_id: int, rows_max: int
+) -> list[InboundListRow]:
+    """An account's latest inbound messages below an ID, which are times."""
+    return await fetch_rows(db, _SQL["inbound_before"], InboundListRow, account_id, before_id, first_id, rows_max)
 
 
 async def messages_move(

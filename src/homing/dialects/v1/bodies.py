@@ -1,0 +1,112 @@
+"""The bodies of calls. They decode requests, and the OpenAPI description is made from them."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType, field
+
+from homing import limits
+from homing.dialects.v1 import bounds
+from homing.verification.codes import CODE_CHARS_MAX
+
+ToNumber = Annotated[
+    str,
+    Meta(
+        max_length=bounds.TO_CHARS_MAX,
+        description="A phone number with its country code.",
+        examples=["+8613800130001"],
+    ),
+]
+MessageText = Annotated[
+    str, Meta(max_length=bounds.TEXT_CHARS_MAX, description="The text.", examples=["Your table is ready"])
+]
+SenderName = Annotated[
+    str,
+    Meta(max_length=limits.SENDER_CHARS_MAX, description="A registered sender ID; left out: the account's default."),
+]
+ReferenceText = Annotated[
+    str, Meta(max_length=bounds.REFERENCE_CHARS_MAX, description="Your own reference; need not be unique.")
+]
+AppId = Annotated[str, Meta(max_length=64, description="An app of the account; left out: its first.")]
+SendTime = Annotated[
+    datetime, Meta(tz=True, description="When it leaves (RFC 3339); within 5 days. Left out: at once.")
+]
+DryRun = Annotated[bool, Meta(description="Only say what it would cost: nothing is sent, charged or stored.")]
+DigitsId = Annotated[str, Meta(pattern="^[0-9]{1,16}$", description="An id: digits.")]
+
+
+class MessageBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A message to one number."""
+
+    to: ToNumber
+    text: MessageText
+    sender: SenderName | UnsetType = field(name="from", default=UNSET)
+    reference: ReferenceText | UnsetType = UNSET
+    app: AppId | UnsetType = UNSET
+    send_at: SendTime | UnsetType = UNSET
+    dry_run: DryRun = False
+
+
+class MessageItem(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """One of many messages."""
+
+    to: ToNumber
+    text: MessageText
+    sender: SenderName | UnsetType = field(name="from", default=UNSET)
+    reference: ReferenceText | UnsetType = UNSET
+
+
+class MessagesBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Many messages in one call. They are charged together and leave together."""
+
+    messages: Annotated[list[MessageItem], Meta(min_length=1, max_length=bounds.MESSAGES_MAX)]
+    app: AppId | UnsetType = UNSET
+    send_at: SendTime | UnsetType = UNSET
+    dry_run: DryRun = False
+
+
+class VerificationBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A code to one number. `template`: a template's name or id; `locale`: of the template."""
+
+    to: ToNumber
+    template: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    locale: Annotated[str, Meta(max_length=35, description="A language tag (BCP 47).", examples=["zh-Hans"])] = ""
+    code: (
+        Annotated[
+            str,
+            Meta(
+                pattern=f"^[0-9A-Za-z]{{{bounds.CODE_CHARS_MIN},{CODE_CHARS_MAX}}}$",
+                description="Your own code; left out: Homing makes one.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    sender: SenderName | UnsetType = field(name="from", default=UNSET)
+    reference: ReferenceText | UnsetType = UNSET
+    app: AppId | UnsetType = UNSET
+
+
+class CheckBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the person entered. Blanks around it and letter case do not matter."""
+
+    code: Annotated[str, Meta(max_length=64, examples=["123456"])]
+
+
+class NoBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Nothing: the body may be left out."""
+
+
+class ConversionBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A person used a message: either its id, or the number of the latest one."""
+
+    message_id: DigitsId | UnsetType = UNSET
+    to: ToNumber | UnsetType = UNSET
+    app: AppId | UnsetType = UNSET
+    converted_at: Annotated[datetime, Meta(tz=True, description="When (RFC 3339); left out: now.")] | UnsetType = UNSET
+
+
+class LookupBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A number to look up."""
+
+    number: ToNumber

@@ -1,0 +1,100 @@
+"""Calls with an `Idempotency-Key`: the same key and body within a day get the first answer, byte for byte.
+
+A call that submits stores its answer in the transaction of its messages (intake/terms.py). Other calls store it once
+they are done; while one runs, others with its key wait for it in this process.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+from homing.api.http.wire import HttpResponse
+from homing.dialects.v1.calls import V1Call
+from homing.dialects.v1.problems import V1Refusal
+from homing.intake.commit import ANSWERS_KEPT
+from homing.intake.prepare import PreparedSubmission
+from homing.intake.terms import AnswerOnce, EarlierAnswer
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.intake import NewAnsweredCall
+
+SCOPE: Final = "v1"
+REPLAYED: Final = (("idempotency-replayed", "true"),)
+STATUS_DIGITS: Final = 3
+
+
+def once(call: V1Call, status: int, answer: Callable[[PreparedSubmission], bytes]) -> AnswerOnce | None:
+    """Of a call that submits; None without a key."""
+    if call.key is None:
+        return None
+    return AnswerOnce(
+        scope=SCOPE,
+        key=call.key,
+        digest=call.digest,
+        answer=lambda prepared: b"%d" % status + answer(prepared),
+    )
+
+
+def replayed(call: V1Call, earlier: EarlierAnswer) -> HttpResponse:
+    """Raises `V1Refusal` when the earlier call was another one."""
+    if earlier.digest != call.digest:
+        raise V1Refusal("idempotency_key_reused")
+    return HttpResponse(earlier.answer[STATUS_DIGITS:], int(earlier.answer[:STATUS_DIGITS]), headers=REPLAYED)
+
+
+class AnsweredCalls:
+    """The answers of calls with a key."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._running: dict[tuple[int, str], asyncio.Future[None]] = {}
+
+    async def find(self, call: V1Call) -> HttpResponse | None:
+        """The answer that the call's key has had. Raises `V1Refusal` when that was of another call."""
+        if call.key is None:
+            return None
+        row = await statements.intake.answered_call_find(
+            self._database,
+            account_id=call.account.account_id,
+            scope=SCOPE,
+            key=call.key,
+            since=self._clock() - ANSWERS_KEPT,
+        )
+        return None if row is None else replayed(call, EarlierAnswer(row.answer, row.digest))
+
+    async def answer(self, call: V1Call, run: Callable[[V1Call], Awaitable[HttpResponse]]) -> HttpResponse:
+        """Carries out a call that does not submit, or gives the answer that its key has had."""
+        if call.key is None:
+            return await run(call)
+        place = (call.account.account_id, call.key)
+        while place in self._running:
+            await asyncio.wait([self._running[place]])
+        done = self._running[place] = asyncio.get_running_loop().create_future()
+        try:
+            return await self.find(call) or await self._store(call, await run(call))
+        finally:
+            del self._running[place]
+            done.set_result(None)
+
+    async def _store(self, call: V1Call, response: HttpResponse) -> HttpResponse:
+        """What the key is answered with: another process may have been first."""
+        assert call.key is not None
+        assert isinstance(response.body, bytes)
+        now = self._clock()
+        (row,) = await statements.intake.answered_calls_take(
+            self._database,
+            now=now,
+            since=now - ANSWERS_KEPT,
+            calls=[
+                NewAnsweredCall(
+                    account_id=call.account.account_id,
+                    scope=SCOPE,
+                    key=call.key,
+                    digest=call.digest,
+                    answer=b"%d" % response.status + response.body,
+                )
+            ],
+        )
+        return replayed(call, EarlierAnswer(row.answer, row.digest)) if row.is_earlier else response

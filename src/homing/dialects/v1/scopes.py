@@ -1,0 +1,22 @@
+"""What a key can be restricted to."""
+
+from typing import Final
+
+MESSAGES_WRITE: Final = "messages:write"
+MESSAGES_READ: Final = "messages:read"
+VERIFICATIONS_WRITE: Final = "verifications:write"
+VERIFICATIONS_READ: Final = "verifications:read"
+CONVERSIONS_WRITE: Final = "conversions:write"
+ACCOUNT_READ: Final = "account:read"
+INBOUND_READ: Final = "inbound:read"
+LOOKUPS_READ: Final = "lookups:read"
+SCOPES: Final = (
+    MESSAGES_WRITE,
+    MESSAGES_READ,
+    VERIFICATIONS_WRITE,
+    VERIFICATIONS_READ,
+    CONVERSIONS_WRITE,
+    ACCOUNT_READ,
+    INBOUND_READ,
+    LOOKUPS_READ,
+)
