@@ -65,9 +65,9 @@ def reader(kind: type[Body]) -> Callable[[bytes], Body]:
 read_nothing: Final = reader(NoBody)
 
 
-def invalid(said: str) -> V1Refusal:
+def invalid(description: str) -> V1Refusal:
     """The refusal of a body, from what msgspec says of it: the place stands at the end."""
-    match = PLACE.fullmatch(said)
+    match = PLACE.fullmatch(description)
     assert match
     words, place = match[1], match[2] or ""
     pointer = "#" + re.sub(r"\[(\d+)\]", r"/\1", place).replace(".", "/")
@@ -154,21 +154,21 @@ def recipient_of(to: str, reference: str | None, place: str = "") -> Recipient:
     return Recipient(storable(to, f"{place}to"), number, reference and storable(reference, f"{place}reference"))
 
 
-def sender_of(account: Profile, asked: str | None, place: str = "") -> str:
-    """The account's registered sender, or its default where none was asked for."""
-    if asked is None:
+def sender_of(account: Profile, given: str | None, place: str = "") -> str:
+    """The account's registered sender, or its default where none was given."""
+    if given is None:
         return account.default_sender or ""
-    sender = account.registered(asked)
+    sender = account.registered(given)
     if sender is None:
         raise wrong_member(f"{place}from", "it is not registered to the account", "sender_not_registered")
     return sender
 
 
-def app_of(account: Profile, asked: str | None) -> App | None:
-    """The app that was asked for, or the account's first; None where it has none."""
-    if asked is None:
+def app_of(account: Profile, given: str | None) -> App | None:
+    """The app that was given, or the account's first; None where it has none."""
+    if given is None:
         return account.default_app
-    app = account.apps.get(asked)
+    app = account.apps.get(given)
     if app is None:
         raise wrong_member("app", "the account has no such app", "app_unknown")
     return app

@@ -322,6 +322,13 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
             "Wait as long as `Retry-After` says.",
         ),
         Problem(
+            "quota_reached",
+            429,
+            "A quota is used up",
+            "The account or the app has a quota of messages or money for a second or a day, and it is used up.",
+            "Wait as long as `Retry-After` says, or have the quota raised.",
+        ),
+        Problem(
             "number_limit_reached",
             429,
             "This number has had enough codes",
@@ -389,6 +396,7 @@ CODES: Final = ErrorCodes(
         errors.DestinationBlocked: "destination_blocked",
         errors.InsufficientBalance: "insufficient_balance",
         errors.LimitReached: "limit_reached",
+        errors.QuotaReached: "quota_reached",
         errors.AppLimitReached: "app_limit_reached",
         errors.NumberLimitReached: "number_limit_reached",
         errors.VerificationOver: "verification_over",

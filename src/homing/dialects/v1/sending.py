@@ -148,12 +148,12 @@ class MessageSending:
                 await asyncio.sleep(0)  # a thousand of them take tens of milliseconds: others come in between
         return culprits
 
-    def _schedule(self, asked: datetime | UnsetType) -> tuple[datetime | None, int]:
+    def _schedule(self, given: datetime | UnsetType) -> tuple[datetime | None, int]:
         """When to send, and how long until then. Raises `V1Refusal`."""
-        if asked is UNSET:
+        if given is UNSET:
             return None, 0
         try:
-            at = asked.astimezone(UTC)
+            at = given.astimezone(UTC)
         except OverflowError:
             raise wrong_member("send_at", "not within what can be reckoned with") from None
         wait = at - self._clock()

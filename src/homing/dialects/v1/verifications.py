@@ -147,8 +147,8 @@ def _new_code(call: V1Call, body: VerificationBody) -> NewCode:
     account = call.account
     recipient = recipient_of(body.to, body.reference or None)
     template = None if body.template is UNSET else _template(account, body.template, body.locale)
-    asked = body.app or (template.app_id if template is not None else None) or None
-    app = app_of(account, asked)
+    given = body.app or (template.app_id if template is not None else None) or None
+    app = app_of(account, given)
     if app is None:
         raise V1Refusal("app_unknown", "the account has no app yet")
     return NewCode(
