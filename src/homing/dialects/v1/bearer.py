@@ -29,7 +29,7 @@ def key_and_secret(header: str) -> tuple[str, str] | None:
     return (key, secret) if prefix == "hm" and key and secret else None
 
 
-class BearerKeys:
+class V1Keys:
     """Finds the credential that a call's bearer key opens."""
 
     def __init__(self, directory: Directory, guard: AuthGuard) -> None:

@@ -14,7 +14,7 @@ from homing.api.http.failure_log import FailureLog
 from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
 from homing.dialects.serving import Services
 from homing.dialects.v1.account import AccountCalls
-from homing.dialects.v1.bearer import BearerKeys
+from homing.dialects.v1.bearer import V1Keys
 from homing.dialects.v1.calls import V1Call, idempotency_key
 from homing.dialects.v1.idempotency import AnsweredCalls, replayed
 from homing.dialects.v1.messages import MessageQueries
@@ -47,7 +47,7 @@ class V1Endpoints:
             return datetime.fromtimestamp(services.steady_s(), UTC)
 
         database = services.database
-        self._keys = BearerKeys(services.directory, services.auth_guard)
+        self._keys = V1Keys(services.directory, services.auth_guard)
         self._use = CredentialUse(database, clock)
         self._steady_s = services.steady_s
         self._budget = services.query_budget
