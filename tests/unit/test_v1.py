@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from homing import errors, limits
+from homing.api.http.bearer import TOKEN_CHARS_MAX, key_and_secret
 from homing.dialects.v1 import bounds
-from homing.dialects.v1.bearer import key_and_secret
 from homing.dialects.v1.calls import invalid, number_of
 from homing.dialects.v1.openapi import openapi_document
 from homing.dialects.v1.operations import OPERATIONS
 from homing.dialects.v1.problems import CODES, PROBLEMS, TYPES, V1Refusal
-from homing.dialects.v1.replies import CANCELLED, STATUSES
+from homing.dialects.v1.words import CANCELLED, STATUSES
 from homing.verification.service import ATTEMPTS_MAX, MESSAGES_MAX, NUMBER_LIMITS
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +87,7 @@ def test_every_code_that_is_answered_has_a_problem_and_every_problem_is_answered
         ("hm_abc_def", None),
         ("Token hm_abc_def", None),
         ("", None),
-        ("Bearer hm_" + "x" * bounds.TOKEN_CHARS_MAX + "_y", None),
+        ("Bearer hm_" + "x" * TOKEN_CHARS_MAX + "_y", None),
     ],
 )
 def test_a_bearer_key_is_taken_apart(header: str, pair: tuple[str, str] | None) -> None:

@@ -1,13 +1,17 @@
 """Bearer keys: `Authorization: Bearer hm_<key>_<secret>`, for dialects whose credentials come in one text."""
 
-from typing import Final, Literal
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
 
 from homing import errors, limits
-from homing.accounts.directory import Directory
-from homing.accounts.profile import Credential
-from homing.api.http.auth_guard import AuthGuard
-from homing.api.http.wire import HttpRequest
 from homing.common.crypto import same
+
+if TYPE_CHECKING:  # every command knows the form of tokens; an api process alone has these parts
+    from homing.accounts.directory import Directory
+    from homing.accounts.profile import Credential
+    from homing.api.http.auth_guard import AuthGuard
+    from homing.api.http.wire import HttpRequest
 
 TOKEN: Final = "hm_{key}_{secret}"  # noqa: S105 - the form of all tokens
 TOKEN_CHARS_MAX: Final = 2 * limits.KEY_CHARS_MAX

@@ -4,7 +4,6 @@ from typing import Final
 
 from homing import limits
 
-TOKEN_CHARS_MAX: Final = 2 * limits.KEY_CHARS_MAX
 TO_CHARS_MAX: Final = 64
 TEXT_CHARS_MAX: Final = 1_600
 REFERENCE_CHARS_MAX: Final = 128

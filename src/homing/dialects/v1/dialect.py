@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from homing.api.http.bearer import TOKEN
 from homing.api.http.wire import HttpEndpoint
 from homing.common.crypto import make_secret
 from homing.dialects.base import ChangedMessage, CredentialFormat, DemoCredential, NewPush, Quickstart
 from homing.dialects.serving import HttpDialect, Services
-from homing.dialects.v1.bearer import TOKEN
 from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.problems import CODES
-from homing.dialects.v1.replies import STATUSES
 from homing.dialects.v1.scopes import SCOPES
+from homing.dialects.v1.words import STATUSES
 
 KEY_CHARS: Final = 12
 SECRET_CHARS: Final = 32

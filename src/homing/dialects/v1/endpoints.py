@@ -9,15 +9,16 @@ from homing import errors, limits
 from homing.accounts.credential_use import CredentialUse
 from homing.accounts.profile import Credential, Profile
 from homing.accounts.query_budget import QUERIES_BURST_FACTOR
+from homing.api.http.bearer import BearerKeys, BearerProblem, BearerRefused
 from homing.api.http.body import BodyBroken, BodyFailure, BodyLate, BodyTooLarge, LengthRequired
 from homing.api.http.failure_log import FailureLog
 from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
 from homing.dialects.serving import Services
 from homing.dialects.v1.account import AccountCalls
-from homing.dialects.v1.bearer import V1Keys
 from homing.dialects.v1.calls import V1Call, idempotency_key
 from homing.dialects.v1.idempotency import AnsweredCalls, replayed
 from homing.dialects.v1.messages import MessageQueries
+from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.openapi import openapi_document
 from homing.dialects.v1.operations import OPERATIONS, Operation
 from homing.dialects.v1.problems import PROBLEMS, TYPES, V1Refusal, response_of
@@ -35,6 +36,15 @@ BODY_CODES: Final[Mapping[type[BodyFailure], str]] = {
     BodyLate: "body_late",
     LengthRequired: "malformed_json",
 }
+CHALLENGE: Final = (("www-authenticate", 'Bearer realm="Homing"'),)
+CHALLENGE_INVALID: Final = (("www-authenticate", 'Bearer realm="Homing", error="invalid_token"'),)
+KEY_CODES: Final[Mapping[BearerProblem, tuple[str, tuple[tuple[str, str], ...]]]] = {
+    "missing": ("key_missing", CHALLENGE),
+    "invalid": ("key_invalid", CHALLENGE_INVALID),
+    "address": ("address_not_allowed", ()),
+    "locked": ("account_locked", ()),
+}
+"""The code, and the headers, of a key that opens nothing."""
 Handler = Callable[[V1Call], Awaitable[HttpResponse]]
 Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
@@ -47,7 +57,7 @@ class V1Endpoints:
             return datetime.fromtimestamp(services.steady_s(), UTC)
 
         database = services.database
-        self._keys = V1Keys(services.directory, services.auth_guard)
+        self._keys = BearerKeys(services.directory, services.auth_guard, NUMBER)
         self._use = CredentialUse(database, clock)
         self._steady_s = services.steady_s
         self._budget = services.query_budget
@@ -152,6 +162,9 @@ class V1Endpoints:
                 response = replayed(call, earlier)
             except errors.Refusal as refusal:
                 response = response_of(refusal)
+        except BearerRefused as refused:
+            code, challenge = KEY_CODES[refused.problem]
+            return response_of(V1Refusal(code, headers=challenge))
         except errors.Refusal as refusal:
             return await self._refused(request, operation, call, refusal, headers)
         except BodyFailure as failure:

@@ -22,7 +22,8 @@ from homing.dialects.v1.calls import (
     wrong_parameter,
 )
 from homing.dialects.v1.problems import V1Refusal
-from homing.dialects.v1.replies import CANCELLED, STATUSES, MessagePage, message_view, status_of
+from homing.dialects.v1.replies import MessagePage, message_view, status_of
+from homing.dialects.v1.words import CANCELLED, STATUSES
 from homing.messages.cancellation import cancel_message
 from homing.messages.lookup import MessageLookup
 from homing.messages.search import FoundMessages, MessageFilter, MessageKey, search

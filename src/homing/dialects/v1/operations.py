@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from homing.dialects.v1 import bodies, bounds, replies, scopes
+from homing.dialects.v1 import bodies, bounds, replies, scopes, words
 
 Method = Literal["GET", "POST"]
 
@@ -84,7 +84,7 @@ OPERATIONS: Final = (
             QueryParameter("to", "To this number.", TEXT),
             QueryParameter("reference", "With this reference of yours.", TEXT),
             QueryParameter(
-                "status", "In this status.", {"type": "string", "enum": [*replies.STATUSES.values(), replies.CANCELLED]}
+                "status", "In this status.", {"type": "string", "enum": [*words.STATUSES.values(), words.CANCELLED]}
             ),
             SINCE,
             QueryParameter("until", "Before this time (RFC 3339).", TIME),

@@ -1,14 +1,15 @@
 """The bodies of answers. Members without a value are left out. Times are RFC 3339 in UTC, ids are digits in a text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
 from homing.common import ids
 from homing.common.money import trimmed
 from homing.dialects.v1.problems import ProblemDocument
+from homing.dialects.v1.words import CANCELLED, STATUSES, VERIFICATION_WORDS, MessageStatus, VerificationWord
 from homing.i18n.reasons import failure_text
 from homing.model import CURRENCY, VerificationStatus
 from homing.reasons import ReasonCode, decode_reason
@@ -17,39 +18,6 @@ from homing.store.statements.intake import NewMessage
 from homing.store.statements.messages import InboundListRow, MessageRow
 from homing.store.statements.search import ListedMessage
 from homing.store.statements.verifications import VerificationMessageRow, VerificationRow
-
-CANCELLED: Final = "cancelled"
-MessageStatus = Literal[
-    "queued",
-    "sending",
-    "sent",
-    "delivered",
-    "undeliverable",
-    "expired",
-    "rejected",
-    "failed",
-    "unknown",
-    "cancelled",
-]
-STATUSES: Final[Mapping[MessageState, MessageStatus]] = {
-    MessageState.QUEUED: "queued",
-    MessageState.SENDING: "sending",
-    MessageState.SENT: "sent",
-    MessageState.DELIVERED: "delivered",
-    MessageState.UNDELIVERABLE: "undeliverable",
-    MessageState.EXPIRED: "expired",
-    MessageState.REJECTED: "rejected",
-    MessageState.FAILED: "failed",
-    MessageState.UNKNOWN: "unknown",
-}
-"""A message's status. One that its customer cancelled has failed, and is shown as `cancelled`."""
-VerificationWord = Literal["pending", "verified", "failed", "cancelled", "expired"]
-VERIFICATION_WORDS: Final[dict[VerificationStatus, VerificationWord]] = {
-    VerificationStatus.PENDING: "pending",
-    VerificationStatus.VERIFIED: "verified",
-    VerificationStatus.FAILED: "failed",
-    VerificationStatus.CANCELLED: "cancelled",
-}
 
 
 class Money(msgspec.Struct):

@@ -16,13 +16,13 @@ from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.problems import V1Refusal, wrong_member
 from homing.dialects.v1.replies import (
     VerificationView,
-    VerificationWord,
     code_message_view,
     money_of,
     time_of_id,
     verification_view,
     whole_second,
 )
+from homing.dialects.v1.words import VerificationWord
 from homing.intake.prepare import PreparedSubmission
 from homing.model import CheckOutcome, CodeTemplate
 from homing.store.database import Database
