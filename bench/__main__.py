@@ -17,6 +17,7 @@ from bench import (
     smpp_home,
     smpp_idle,
     smpp_link,
+    verify,
     way_home,
 )
 from bench.machine import describe
@@ -24,6 +25,7 @@ from bench.report import publish
 
 PARTS = (
     "accept",
+    "verify",
     "learning",
     "learner",
     "way-home",
@@ -42,6 +44,8 @@ async def measure(parts: list[str], folder: Path, rounds: int, seconds: float, m
     rows = []
     if "accept" in parts:
         rows += await accept.run(folder, rounds, seconds)
+    if "verify" in parts:
+        rows += await verify.run(folder, rounds, seconds)
     if "learning" in parts:
         rows += await learning.run(folder, rounds, seconds)
     if "learner" in parts:

@@ -15,6 +15,9 @@ API_SECRET: Final = b"7bz1lzh9"
 APP_ID: Final = b"4luaKsL2"
 LIA_CREDENTIALS: Final = b"api_id=API4623444906&api_password=password%40123"
 TEXT: Final = b"Your code is 123456"
+BEARER: Final = b"hm_demo_7bz1lzh9"
+CODE: Final = b"424242"
+VERIFICATION_ID_CHARS: Final = 20  # of the laaffic dialect
 
 SIGN_AGAIN_S: Final = 60.0
 """The laaffic window is 1800 s on either side: a minute-old stamp is well inside it."""
@@ -46,6 +49,56 @@ def laaffic_send(start: int = 0, clock: Clock = time.time) -> Iterator[bytes]:
     tail = body[at + 13 :]
     for head, index in zip(_signed(b"POST /v3/sendSms", clock, len(body), body[:at]), count(start), strict=False):
         yield b"%b%b%b" % (head, number(index), tail)
+
+
+def laaffic_code(start: int = 0, clock: Clock = time.time) -> Iterator[bytes]:
+    """POST /otp/verification/sendRule, each with the code `CODE`. `start` is the index of the first number."""
+    body = b'{"appId":"%b","code":"%b","to":"8613000000000"}' % (APP_ID, CODE)
+    at = body.index(b"8613000000000")
+    heads = _signed(b"POST /otp/verification/sendRule", clock, len(body), body[:at])
+    for head, index in zip(heads, count(start), strict=False):
+        yield b"%b%b%b" % (head, number(index), body[at + 13 :])
+
+
+def laaffic_check(verification_ids: Iterable[str], clock: Clock = time.time) -> Iterator[bytes]:
+    """POST /otp/verification/verify with `CODE` for each id once, in order."""
+    blank = b'{"verificationId":"","code":"%b"}' % CODE
+    head = b'{"verificationId":"'
+    heads = _signed(b"POST /otp/verification/verify", clock, len(blank) + VERIFICATION_ID_CHARS, head)
+    for start_of_call, verification_id in zip(heads, verification_ids, strict=False):
+        yield b"%b%b%b" % (start_of_call, verification_id.encode(), blank[len(head) :])
+
+
+def v1_code(start: int = 0) -> Iterator[bytes]:
+    """POST /v1/verifications, each with the code `CODE`."""
+    body = b'{"to":"8613000000000","code":"%b"}' % CODE
+    at = body.index(b"8613000000000")
+    head = _v1(b"POST /v1/verifications", len(body)) + body[:at]
+    for index in count(start):
+        yield b"%b%b%b" % (head, number(index), body[at + 13 :])
+
+
+def v1_check(verification_ids: Iterable[str]) -> Iterator[bytes]:
+    """POST /v1/verifications/ID/check with `CODE` for each id once, in order."""
+    body = b'{"code":"%b"}' % CODE
+    for verification_id in verification_ids:
+        yield _v1(b"POST /v1/verifications/%b/check" % verification_id.encode(), len(body)) + body
+
+
+def v1_send(start: int = 0) -> Iterator[bytes]:
+    """POST /v1/messages, one number a request."""
+    body = b'{"to":"8613000000000","text":"%b","from":"HOMING"}' % TEXT
+    at = body.index(b"8613000000000")
+    head = _v1(b"POST /v1/messages", len(body)) + body[:at]
+    for index in count(start):
+        yield b"%b%b%b" % (head, number(index), body[at + 13 :])
+
+
+def _v1(line: bytes, length: int) -> bytes:
+    return (
+        b"%b HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nAuthorization: Bearer %b\r\n"
+        b"Content-Length: %d\r\n\r\n"
+    ) % (line, BEARER, length)
 
 
 def laaffic_send_many(start: int = 0, clock: Clock = time.time) -> Iterator[bytes]:
