@@ -107,6 +107,21 @@ async def test_laaffic_sends_reports_and_hears_of_the_conversion(server: Server,
     assert [row["message_id"] for row in conversions] == [int(first)]
 
 
+async def test_laaffic_sends_and_checks_codes(server: Server, account: Account, own: Asker) -> None:
+    sent = await own.ask("send_own_code", DELIVERED, "aB9", order_id="o-1")
+    assert (sent.number, sent.channel) == (DELIVERED, "sms")
+    again = await own.ask("resend_code", sent.verification_id)
+    assert again.verification_id != sent.verification_id
+    wrong = await own.ask("check_code", sent.verification_id, "zz")
+    assert wrong == laaffic.VerificationCheck(sent.verification_id, False, "code is wrong")
+    assert (await own.ask("check_code", again.verification_id, "Ab9")).verified
+    assert (await own.ask("check_code", sent.verification_id, "Ab9")).reason == "already verified"
+    with pytest.raises(errors.BadParameter, match="templateId"):
+        await own.ask("send_code", DELIVERED, 999_999)
+    with pytest.raises(errors.NoPrice):
+        await own.ask("send_own_code", "9920000001", "aB9")
+
+
 async def test_laaffic_sends_batches(own: Asker) -> None:
     groups = [
         laaffic.Message((DELIVERED, "1"), "one"),

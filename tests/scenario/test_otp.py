@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from homing.admin import guard_settings
 from homing.verification.codes import CodeKeeper
 from tests.support.client import Client, Reply, signed
 from tests.support.server import NO_PRICE, NO_ROUTE, QUEUED, Account, Server, free_port
@@ -360,6 +361,14 @@ async def test_each_code_of_the_contract(shop: Shop, server: Server, clients: li
     assert (await clients[0].laaffic(elsewhere, "POST", path, body=send)).json["status"] == "-2"
     late = await clients[0].call("POST", path, headers=signed(shop.account, "1600000000"), body=b"{}")
     assert late.json["status"] == "-16"
+
+
+async def test_a_number_that_the_guard_blocks_has_no_price(shop: Shop) -> None:
+    blocked = f"{QUEUED}20000077"
+    async with shop.server.database.transaction() as transaction:
+        await guard_settings.set_listed(transaction, shop.account.account_id, ("prefix", blocked), False, "test")
+    answer = await until(lambda: shop.send(to=blocked), lambda answer: answer["status"] != "0")
+    assert answer == {"status": "-26", "reason": "getting fee fail"}
 
 
 CALLS = [

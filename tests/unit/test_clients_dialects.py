@@ -17,7 +17,8 @@ from homing.dialects.lia import words as lia_words
 from homing.states import MessageState
 from homing_clients import errors, laaffic, lia
 from homing_clients.call import ClientReply, parse_base
-from homing_clients.laaffic_calls import CODES, LaafficCalls
+from homing_clients.laaffic_calls import LaafficCalls
+from homing_clients.laaffic_envelope import CODES
 from homing_clients.lia_calls import REMARKS, TRACK, LiaCalls, refusal_of, status_of
 from homing_clients.reading import Unreadable
 
@@ -243,6 +244,36 @@ def test_network_codes_are_read_as_integers_and_as_text(mcc: object, mnc: object
     (message,) = own.inbound(AT, AT).read(said({"status": "0", "data": data}), False).messages
     pushed = laaffic.parse_inbound_push(json.dumps({"msgid": "1", "mobile": "49", "mcc": mcc, "mnc": mnc}).encode())
     assert (message.mcc, message.mnc) == (pushed.mcc, pushed.mnc) == ("515", "-1")
+
+
+def test_a_check_of_a_code_is_an_answer_and_a_parameter_that_is_wrong_is_an_error() -> None:
+    call = own.check_code("22000000000000000001", "1234")
+    assert call.parameters == {"verificationId": "22000000000000000001", "code": "1234"}
+    assert not call.repeatable, "a code is right once: after a lost answer it would be said to be used"
+    right = {"status": "0", "reason": "success", "data": {"verificationId": "v", "matched": 0}}
+    assert call.read(said(right), False) == laaffic.VerificationCheck("v", True, "")
+    wrong = {"status": "-22", "reason": "code is wrong", "data": {"verificationId": "v", "matched": -1}}
+    assert call.read(said(wrong), False) == laaffic.VerificationCheck("v", False, "code is wrong")
+    with pytest.raises(errors.BadParameter):
+        call.read(said({"status": "-22", "reason": "code has 1 to 10 characters"}), False)
+    with pytest.raises(errors.ClockOff):
+        call.read(said({"status": "-16", "reason": "Timestamp expired", "data": {}}), False)
+
+
+def test_a_code_is_sent_with_what_is_given_alone() -> None:
+    assert own.send_code("447700900123", 7).parameters == {"appId": "app", "to": "447700900123", "templateId": 7}
+    call = own.send_own_code("447700900123", "aB9", order_id="o", flow_id=3, app_id="other")
+    given = {"appId": "other", "to": "447700900123", "orderId": "o", "flowId": 3, "code": "aB9"}
+    assert call.parameters == given
+    answer = {
+        "status": "0",
+        "reason": "success",
+        "data": {"verificationId": 12, "to": "447700900123", "channel": "sms"},
+    }
+    assert call.read(said(answer), False) == laaffic.VerificationSent("12", "447700900123", "sms")
+    for text in ("null", "{}", "[]", '{"to":"1"}'):
+        with pytest.raises(Unreadable):
+            call.read(said({"status": "0", "reason": "success", "data": json.loads(text)}), False)
 
 
 def test_every_laaffic_code_of_the_reference_has_its_own_error() -> None:

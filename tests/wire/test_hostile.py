@@ -94,7 +94,10 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 # --- bodies ------------------------------------------------------------------------------------------------
 
-POSTS = ["/api/SendSMS", "/api/CTrack", "/v3/sendSms", "/v3/sendSms/batch", "/sms/recordMo", "/v3/postback/backfill"]
+POSTS = [
+    *("/api/SendSMS", "/api/CTrack", "/v3/sendSms", "/v3/sendSms/batch", "/sms/recordMo", "/v3/postback/backfill"),
+    *("/otp/verification/send", "/v3/otp/verification/verify", "/otp/app/add"),
+]
 
 
 @pytest.mark.parametrize("path", POSTS)
@@ -103,6 +106,20 @@ async def test_an_oversized_body_is_refused(server: Server, account: Account, pa
     body = json.dumps({"content": MARK * (8 * MEGABYTE // len(MARK))}).encode()
     status, _body = await exchange(server, request("POST", path, headers, body))
     assert status == 413
+
+
+async def test_an_oversized_body_of_a_put_is_refused(server: Server, account: Account) -> None:
+    body = json.dumps({"name": MARK * (8 * MEGABYTE // len(MARK))}).encode()
+    headers = {**JSON, **signed(account), "Content-Length": str(len(body))}
+    status, answer = await exchange(server, request("PUT", f"/otp/app/update/{account.app}", headers, body))
+    assert status == 413
+    assert json.loads(answer)["status"] == "-22"
+    chunked = {**JSON, **signed(account), "Transfer-Encoding": "chunked"}
+    name = f"put {account.name}"
+    body = json.dumps({"name": name}).encode()
+    data = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    status, answer = await exchange(server, request("PUT", f"/otp/app/update/{account.app}", chunked, data))
+    assert (status, json.loads(answer)["data"]["name"]) == (200, name)
 
 
 async def test_a_body_is_refused_by_its_announced_length_before_it_is_sent(server: Server, account: Account) -> None:

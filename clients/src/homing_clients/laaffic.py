@@ -18,6 +18,8 @@ from homing_clients.laaffic_results import (
     Sent,
     SentRecord,
     Status,
+    VerificationCheck,
+    VerificationSent,
 )
 from homing_clients.pushes import ACKNOWLEDGEMENT
 
@@ -38,6 +40,8 @@ __all__ = [
     "Sent",
     "SentRecord",
     "Status",
+    "VerificationCheck",
+    "VerificationSent",
     "parse_inbound_push",
     "parse_report_push",
 ]
@@ -62,6 +66,10 @@ class LaafficClient(BlockingClient[LaafficCalls]):
     sent_records = blocking(LaafficCalls.sent_records)
     inbound = blocking(LaafficCalls.inbound)
     report_conversion = blocking(LaafficCalls.report_conversion)
+    send_code = blocking(LaafficCalls.send_code)
+    send_own_code = blocking(LaafficCalls.send_own_code)
+    resend_code = blocking(LaafficCalls.resend_code)
+    check_code = blocking(LaafficCalls.check_code)
 
 
 class AsyncLaafficClient(AsyncClient[LaafficCalls]):
@@ -79,3 +87,7 @@ class AsyncLaafficClient(AsyncClient[LaafficCalls]):
     sent_records = asynchronous(LaafficCalls.sent_records)
     inbound = asynchronous(LaafficCalls.inbound)
     report_conversion = asynchronous(LaafficCalls.report_conversion)
+    send_code = asynchronous(LaafficCalls.send_code)
+    send_own_code = asynchronous(LaafficCalls.send_own_code)
+    resend_code = asynchronous(LaafficCalls.resend_code)
+    check_code = asynchronous(LaafficCalls.check_code)

@@ -1,24 +1,16 @@
-"""The laaffic dialect's seven calls: how each is written and its answer read (docs/reference/laaffic.md)."""
+"""The laaffic dialect's calls: how each is written and its answer read (docs/reference/laaffic.md)."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
+from typing import Final, TypeVar
 
-import msgspec
-
-from homing_clients import errors
 from homing_clients.call import (
-    HEADERS,
     ClientCall,
     ClientEndpoint,
-    ClientReply,
-    ClientRequest,
-    check_credential,
-    parse_base,
 )
+from homing_clients.laaffic_code_calls import LaafficCodeCalls
+from homing_clients.laaffic_envelope import call_of, envelope_of
 from homing_clients.laaffic_results import (
     Balance,
     Inbound,
@@ -32,7 +24,7 @@ from homing_clients.laaffic_results import (
     SentRecord,
     Status,
 )
-from homing_clients.reading import Members, Unreadable, body_of, failure_of, members_of, parse
+from homing_clients.reading import Members, Unreadable
 
 T = TypeVar("T")
 
@@ -46,69 +38,16 @@ GET_SENT_RCD: Final = ClientEndpoint("getSentRcd", "GET", repeatable=True)
 RECORD_MO: Final = ClientEndpoint("recordMo", "POST", repeatable=True)
 BACKFILL: Final = ClientEndpoint("postback/backfill", "POST", repeatable=False)
 
-CODES: Final[Mapping[str, type[errors.Refused]]] = {
-    "-1": errors.NotAuthenticated,
-    "-2": errors.AddressNotAllowed,
-    "-3": errors.SensitiveWords,
-    "-4": errors.ContentEmpty,
-    "-5": errors.ContentTooLong,
-    "-6": errors.TemplateMismatch,
-    "-7": errors.NumbersTooMany,
-    "-8": errors.NumbersEmpty,
-    "-9": errors.NumbersInvalid,
-    "-10": errors.InsufficientBalance,
-    "-11": errors.BadTime,
-    "-12": errors.BatchFailed,
-    "-13": errors.AccountLocked,
-    "-14": errors.MessageUnknown,
-    "-15": errors.TooFrequent,
-    "-16": errors.ClockOff,
-    "-17": errors.TemplateMissing,
-    "-18": errors.VendorFault,
-    "-19": errors.NoRoute,
-    "-20": errors.AlreadyNamed,
-    "-22": errors.BadParameter,
-    "-25": errors.OutOfRange,
-    "-26": errors.NoPrice,
-    "-27": errors.AppLimit,
-    "-28": errors.NumberLimit,
-    "-29": errors.SensitiveCodeText,
-}
-"""Contract, section 2. A code that is not here is a plain `Refused`."""
-
 ROW_STATUS: Final = {"0": Status.DELIVERED, "-1": Status.SENDING}
 """Else failed: "1" in getReport, "2" in getSentRcd."""
 
 
-class LaafficCalls:
-    """Builds the calls of one credential, and signs them."""
-
-    def __init__(self, *, key: str, secret: str, app_id: str, base_url: str) -> None:
-        """Raises ValueError for a base URL or a key that cannot be one."""
-        self.base = parse_base(base_url)
-        self._key = check_credential("the key", key)
-        self._secret = secret
-        self._app_id = app_id
-
-    def render(self, call: ClientCall[Any], now_s: float) -> ClientRequest:
-        """Signed with the Unix time `now_s` (contract, section 1)."""
-        timestamp = str(int(now_s))
-        headers = {
-            **HEADERS,
-            "Content-Type": "application/json;charset=UTF-8",
-            "Api-Key": self._key,
-            "Timestamp": timestamp,
-            "Sign": hashlib.md5(f"{self._key}{self._secret}{timestamp}".encode(), usedforsecurity=False).hexdigest(),
-        }
-        target = f"{self.base.prefix}/{call.endpoint.name}"
-        if call.endpoint.method == "POST":
-            return ClientRequest("POST", target, headers, msgspec.json.encode(call.parameters))
-        query = urlencode({name: str(value) for name, value in call.parameters.items()})
-        return ClientRequest("GET", f"{target}?{query}" if query else target, headers, None)
+class LaafficCalls(LaafficCodeCalls):
+    """Builds the calls of one credential; `LaafficSigner` signs them."""
 
     def balance(self) -> ClientCall[Balance]:
         """getBalance: what the account holds."""
-        return _call(GET_BALANCE, {}, lambda reply: _balance(_envelope(reply)))
+        return call_of(GET_BALANCE, {}, lambda reply: _balance(envelope_of(reply)))
 
     def send(
         self,
@@ -126,17 +65,17 @@ class LaafficCalls:
         """
         message = Message(numbers if isinstance(numbers, str) else tuple(numbers), text, sender, tuple(order_ids))
         parameters = {"appId": app_id or self._app_id, **_group(message)}
-        return _call(SEND_SMS, parameters, lambda reply: _sending([message], _envelope(reply)))
+        return call_of(SEND_SMS, parameters, lambda reply: _sending([message], envelope_of(reply)))
 
     def send_batch(self, messages: Sequence[Message], *, app_id: str = "") -> ClientCall[Sending]:
         """sendSms/batch: several texts, up to 1000 numbers in all. All of it is accepted, or nothing."""
         parameters = {"appId": app_id or self._app_id, "array": [_group(message) for message in messages]}
-        return _call(SEND_BATCH, parameters, lambda reply: _sending(messages, _envelope(reply)))
+        return call_of(SEND_BATCH, parameters, lambda reply: _sending(messages, envelope_of(reply)))
 
     def reports(self, message_ids: Sequence[str], *, app_id: str = "") -> ClientCall[Reports]:
         """getReport: what became of up to 200 messages."""
         parameters = {"appId": app_id or self._app_id, "msgIds": ",".join(message_ids)}
-        return _call(GET_REPORT, parameters, lambda reply: _reports(_envelope(reply)))
+        return call_of(GET_REPORT, parameters, lambda reply: _reports(envelope_of(reply)))
 
     def sent_records(
         self, start: datetime, end: datetime, *, start_index: int = 0, app_id: str = ""
@@ -150,7 +89,9 @@ class LaafficCalls:
             **_span("startTime", start, end),
             "startIndex": start_index,
         }
-        return _call(GET_SENT_RCD, parameters, lambda reply: tuple(map(_sent_record, _envelope(reply).rows("array"))))
+        return call_of(
+            GET_SENT_RCD, parameters, lambda reply: tuple(map(_sent_record, envelope_of(reply).rows("array")))
+        )
 
     def inbound(
         self, start: datetime, end: datetime, *, page: int = 1, size: int = 100, app_id: str = ""
@@ -165,7 +106,7 @@ class LaafficCalls:
             "size": size,
             "params": _span("strTime", start, end),
         }
-        return _call(RECORD_MO, parameters, lambda reply: _inbound_page(_envelope(reply)))
+        return call_of(RECORD_MO, parameters, lambda reply: _inbound_page(envelope_of(reply)))
 
     def report_conversion(
         self, number: str, at: datetime, *, message_id: str = "", app_id: str = ""
@@ -179,13 +120,7 @@ class LaafficCalls:
         parameters = {"appId": app_id or self._app_id, "number": number, "time": str(at_ms)}
         if message_id:
             parameters["msgid"] = message_id
-        return ClientCall(BACKFILL, parameters, lambda reply, _doubt: _nothing(_envelope(reply)), bool(message_id))
-
-
-def _call(
-    endpoint: ClientEndpoint, parameters: Mapping[str, object], read: Callable[[ClientReply], T]
-) -> ClientCall[T]:
-    return ClientCall(endpoint, parameters, lambda reply, _doubt: read(reply), endpoint.repeatable)
+        return ClientCall(BACKFILL, parameters, lambda reply, _doubt: _nothing(envelope_of(reply)), bool(message_id))
 
 
 def _group(message: Message) -> dict[str, str]:
@@ -221,24 +156,6 @@ def _span(start_name: str, start: datetime, end: datetime) -> dict[str, str]:
 
 def _iso(at: datetime) -> str:
     return _aware(at).isoformat(timespec="seconds")
-
-
-def _envelope(reply: ClientReply) -> Members:
-    """The members of a success. Raises what the status code means; the dialect's words go before the HTTP status."""
-    try:
-        members = members_of(parse(body_of(reply)))
-    except Unreadable:
-        if reply.status != 200:
-            raise failure_of(reply) from None
-        raise
-    code = members.text("status").strip()
-    if code == "0" and reply.status == 200:
-        return members
-    if code in ("", "0") or (reply.status != 200 and code not in CODES):
-        raise failure_of(reply) if reply.status != 200 else Unreadable("no status")
-    kind = CODES.get(code, errors.Refused if code.startswith("-") else errors.VendorFault)
-    doubt = issubclass(kind, errors.VendorFault)
-    raise kind(members.text("reason"), code=code, http_status=reply.status, in_doubt=doubt)
 
 
 def _nothing(_members: Members) -> None:

@@ -129,3 +129,19 @@ class ReportPush(msgspec.Struct, frozen=True):
     mnc: str
     wrong_number: bool
     price: Price | None
+
+
+class VerificationSent(msgspec.Struct, frozen=True):
+    """A code that is on its way. `verification_id`: what it is checked, and sent again, by."""
+
+    verification_id: str
+    number: str
+    channel: str
+
+
+class VerificationCheck(msgspec.Struct, frozen=True):
+    """What checking an entered code found. `reason`: why it is not verified, in the vendor's words."""
+
+    verification_id: str
+    verified: bool
+    reason: str
