@@ -36,6 +36,7 @@ class Load(msgspec.Struct, frozen=True):
     expect: bytes
     messages: int = 1
     connections: int = CONNECTIONS
+    status: int = 200
 
 
 class Figures:
@@ -120,7 +121,14 @@ async def measure_closed(
     before = cpu_seconds(pids), cpu_seconds(postgres)
     load = figures.load
     result = await closed_loop(
-        homing.address, load.stream(), load.connections, seconds, WARMUP_S, load.expect, collect=collect
+        homing.address,
+        load.stream(),
+        load.connections,
+        seconds,
+        WARMUP_S,
+        load.expect,
+        status=load.status,
+        collect=collect,
     )
     figures.add(result, cpu_seconds(pids) - before[0], cpu_seconds(postgres) - before[1])
 

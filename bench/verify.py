@@ -21,11 +21,11 @@ async def run(folder: Path, rounds: int, seconds: float) -> list[Row]:
     start = iter(range(0, 10**9, 10_000_000))
     sends = {
         "laaffic": Load("laaffic: sendSms", lambda: requests.laaffic_send(next(start)), b'"status":"0"'),
-        "v1": Load("v1: messages", lambda: requests.v1_send(next(start)), b'"status":"queued"'),
+        "v1": Load("v1: messages", lambda: requests.v1_send(next(start)), b'"status":"queued"', status=201),
     }
     codes = {
         "laaffic": Load("laaffic: otp send", lambda: requests.laaffic_code(next(start)), b'"status":"0"'),
-        "v1": Load("v1: verifications", lambda: requests.v1_code(next(start)), b'"status":"pending"'),
+        "v1": Load("v1: verifications", lambda: requests.v1_code(next(start)), b'"status":"pending"', status=201),
     }
     checks = {
         "laaffic": Load("laaffic: otp verify", lambda: requests.laaffic_check(_taken(ids["laaffic"])), b'"status":"0"'),
