@@ -92,9 +92,10 @@ async def test_a_customer_sees_the_own_verifications_alone(
     assert {own.verification_id, others.verification_id} <= set(listed(await operator.get("/verifications")))
     await operator.get(f"/verifications/{others.verification_id}")  # whatever is cached for staff stays theirs
     viewer = await customer_of(server, console, mine)
-    for query in ("", f"?account={other.name}", f"?number={NUMBER}", "?status=pending", f"?account={other.account_id}"):
+    for query in ("", f"?account={other.name}", f"?find={NUMBER}", "?status=pending", f"?account={other.account_id}"):
         assert listed(await viewer.get("/verifications" + query)) == [own.verification_id], query
     assert (await viewer.get(f"/verifications/{others.verification_id}")).status == 404
+    assert listed(await viewer.get(f"/verifications?find={others.verification_id}")) == []
     seen = await viewer.get(f"/verifications/{own.verification_id}")
     assert seen.status == 200
     rows = await server.query("SELECT name FROM carrier")
@@ -107,7 +108,7 @@ async def test_the_list_is_filtered_and_goes_on_below_its_last_row(
     server: Server, console: str, engine: CodeEngine, operator: Viewer
 ) -> None:
     account = await server.account(balance="100")
-    first = await engine.send(account, OTHER_NUMBER)
+    first = await engine.send(account, OTHER_NUMBER, reference="order-881")
     await engine.check(account, first)
     others = [await engine.send(account, NUMBER) for _ in range(limits.CONSOLE_PAGE_ROWS + 3)]
     everything = [sent.verification_id for sent in reversed([first, *others])]
@@ -120,14 +121,18 @@ async def test_the_list_is_filtered_and_goes_on_below_its_last_row(
     assert 'href="?before=' not in oldest.text
     for query, expected in {
         "status=verified": [first.verification_id],
-        f"number=%2B{OTHER_NUMBER}": [first.verification_id],
-        f"number={NUMBER}&status=verified": [],
+        f"find=%2B{OTHER_NUMBER}": [first.verification_id],
+        "find=order-881": [first.verification_id],
+        f"find={NUMBER}&status=verified": [],
+        "find=order-880": [],
+        "find=%27--%00%F0%9F": [],
         "status=failed": [],
         "before=1": [],
     }.items():
         assert listed(await viewer.get(f"/verifications?{query}")) == expected, query
     assert "No verifications found" in (await viewer.get("/verifications?status=failed")).words
-    assert "is not a number" in (await viewer.get("/verifications?number=nobody")).words
+    named = await viewer.get(f"/verifications?find={first.message_id}")
+    assert named.goes_to == f"/verifications/{first.verification_id}"
     assert "does not exist" in (await operator.get("/verifications?account=nobody")).words
 
 

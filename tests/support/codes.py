@@ -41,7 +41,7 @@ class CodeEngine:
                 account=profile(account, more.pop("test_numbers", {})),
                 dialect=LAAFFIC,
                 app=App(account.app, account.name, None, None),
-                recipient=Recipient(number, number),
+                recipient=Recipient(number, number, more.pop("reference", None)),
                 request_id="r",
                 template=template,
                 code=code,

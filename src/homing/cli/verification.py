@@ -90,11 +90,17 @@ def verification() -> None:
 @verification.command("list")
 @account_option
 @click.option("--number", type=NUMBER, help="Only to this number.")
+@click.option("--reference", help="Only with this reference of the customer's.")
 @click.option("--status", type=click.Choice(list(STATUSES)), help="Only with this status.")
 @limit_option
 @in_context
 async def list_verifications(
-    context: CommandContext, account: str | None, number: str | None, status: str | None, limit: int
+    context: CommandContext,
+    account: str | None,
+    number: str | None,
+    reference: str | None,
+    status: str | None,
+    limit: int,
 ) -> Reply:
     """List the latest verifications.
 
@@ -106,6 +112,7 @@ async def list_verifications(
     wanted = VerificationFilter(
         account_id=None if account is None else (await context.account(account)).account_id,
         number=number,
+        reference=reference,
         status=status,
     )
     looked_max = max(limit, limits.SEARCH_LOOKED_MAX)

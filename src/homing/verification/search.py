@@ -24,10 +24,13 @@ STATUSES: Final[Mapping[str, tuple[VerificationStatus, bool | None]]] = {
 
 
 class VerificationFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """`number`: E.164 digits. `status`: a key of `STATUSES`. `before_id`: only those below this id."""
+    """`number`: E.164 digits. `reference`: the customer's. `status`: a key of `STATUSES`. `before_id`: only those below
+    this id.
+    """
 
     account_id: int | None = None
     number: str | None = None
+    reference: str | None = None
     status: str | None = None
     before_id: int = ids.ID_MAX
 
@@ -68,6 +71,7 @@ async def search_verifications(
             before_id=wanted.before_id,
             account_id=wanted.account_id,
             number=wanted.number,
+            reference=wanted.reference,
             looked_max=looked_max,
         )
     status, is_expired = (None, None) if wanted.status is None else STATUSES[wanted.status]
@@ -78,6 +82,7 @@ async def search_verifications(
         before_id=wanted.before_id,
         account_id=wanted.account_id,
         number=wanted.number,
+        reference=wanted.reference,
         status=status,
         is_expired=is_expired,
         rows_max=rows_max,

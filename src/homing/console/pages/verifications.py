@@ -1,9 +1,10 @@
 """Verifications: a list, and the story of one code. Codes themselves are on no page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
 from starlette.responses import Response
 
 from homing import errors, limits
@@ -42,16 +43,20 @@ STILL_LIVE: Final = timedelta(minutes=10)
 
 
 async def show(context: RequestContext) -> Response:
+    query = context.query_value("find")
+    named_id = await _verification_id(context, query)
+    if named_id is not None:
+        return context.redirect(f"/verifications/{named_id}")
     filter_error, result = "", FoundVerifications([], None)
     try:
-        wanted = await _filter(context)
+        base = await _filter(context)
     except errors.InvalidInput as error:
         filter_error = context.sentence(error)
     else:
-        result = await context.console_state.live.cache.get(
-            ("verifications", wanted),
-            lambda: search_verifications(context.database, wanted, limits.CONSOLE_PAGE_ROWS + 1, context.now),
-        )
+        for wanted in _interpretations(base, query):
+            result = await _search(context, wanted)
+            if result.rows or result.stopped_id:
+                break
     page = page_of(result.rows, lambda row: row.verification_id)
     return context.page(
         "verifications.html",
@@ -60,28 +65,47 @@ async def show(context: RequestContext) -> Response:
         stopped_id=result.stopped_id,
         stopped_at=_time_of(result.stopped_id),
         filter_error=filter_error,
+        query=query,
         statuses=STATUS_LABELS,
         status_of=status_name,
         tones=TONES,
-        is_filtered=any(context.query_value(name) for name in ("number", "status", "account")),
+        is_filtered=any(context.query_value(name) for name in ("find", "status", "account")),
+    )
+
+
+async def _verification_id(context: RequestContext, query: str) -> int | None:
+    """Of a verification that the viewer may see, by the id of any of its messages."""
+    message_id = as_id(query)
+    if message_id is None:
+        return None
+    story = await read_shown_story(context.database, message_id, now=context.now, account_id=context.scope)
+    return None if story is None else story.verification.verification_id
+
+
+def _interpretations(base: VerificationFilter, query: str) -> Sequence[VerificationFilter]:
+    """What a pasted text may be, in the order of the search."""
+    if not query:
+        return [base]
+    number, by_reference = normalise(query), msgspec.structs.replace(base, reference=query)
+    return [by_reference] if number is None else [msgspec.structs.replace(base, number=number), by_reference]
+
+
+async def _search(context: RequestContext, wanted: VerificationFilter) -> FoundVerifications:
+    return await context.console_state.live.cache.get(
+        ("verifications", wanted),
+        lambda: search_verifications(context.database, wanted, limits.CONSOLE_PAGE_ROWS + 1, context.now),
     )
 
 
 async def _filter(context: RequestContext) -> VerificationFilter:
-    """A customer's is of the own account, whatever the query says."""
-    number, status, account = (context.query_value(name) for name in ("number", "status", "account"))
-    digits = normalise(number) if number else None
-    if number and digits is None:
-        raise errors.InvalidInput(
-            context.translate("{entered} is not a number in international format.", entered=number[:40])
-        )
+    """Without the text that is searched for. A customer's is of the own account, whatever the query says."""
+    status, account = context.query_value("status"), context.query_value("account")
     account_id = context.scope
     if account and context.scope is None:
         account_id = await form_values.account_id(context, account)
     before_id = context.query_id("before")
     return VerificationFilter(
         account_id=account_id,
-        number=digits,
         status=status if status in STATUSES else None,
         before_id=ids.ID_MAX if before_id is None else min(before_id, ids.ID_MAX),
     )

@@ -180,7 +180,7 @@ WHERE v.verification_id < :before_id AND (:account_id?::bigint IS NULL OR v.acco
 ORDER BY v.verification_id DESC
 LIMIT :rows_max
 
--- As `verifications_listed`, with a status or any, and not below an id (`first_id`).
+-- As `verifications_listed`, with a reference or status or any, and not below an id (`first_id`).
 -- name: verifications_searched -> rows ShownVerification
 -- not null: cost_micro is_expired account app
 SELECT
@@ -190,6 +190,7 @@ FROM (
     FROM verification
     WHERE verification_id >= :first_id AND verification_id < :before_id
         AND (:account_id?::bigint IS NULL OR account_id = :account_id) AND (:number?::text IS NULL OR number = :number)
+        AND (:reference?::text IS NULL OR reference = :reference)
         AND (:status?::smallint IS NULL OR status = :status)
         AND (
             :is_expired?::boolean IS NULL
@@ -209,7 +210,7 @@ ORDER BY v.verification_id DESC
 SELECT verification_id
 FROM verification
 WHERE verification_id < :before_id AND (:account_id?::bigint IS NULL OR account_id = :account_id)
-    AND (:number?::text IS NULL OR number = :number)
+    AND (:number?::text IS NULL OR number = :number) AND (:reference?::text IS NULL OR reference = :reference)
 ORDER BY verification_id DESC
 OFFSET :looked_max::int - 1
 LIMIT 1

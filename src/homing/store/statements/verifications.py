@@ -292,11 +292,12 @@ async def verifications_searched(
     before_id: int,
     account_id: int | None,
     number: str | None,
+    reference: str | None,
     status: int | None,
     is_expired: bool | None,
     rows_max: int,
 ) -> list[ShownVerification]:
-    """As `verifications_listed`, with a status or any, and not below an id (`first_id`)."""
+    """As `verifications_listed`, with a reference or status or any, and not below an id (`first_id`)."""
     return await fetch_rows(
         db,
         _SQL["verifications_searched"],
@@ -306,6 +307,7 @@ async def verifications_searched(
         before_id,
         account_id,
         number,
+        reference,
         status,
         is_expired,
         rows_max,
@@ -313,13 +315,13 @@ async def verifications_searched(
 
 
 async def verifications_search_end(
-    db: Executor, *, before_id: int, account_id: int | None, number: str | None, looked_max: int
+    db: Executor, *, before_id: int, account_id: int | None, number: str | None, reference: str | None, looked_max: int
 ) -> int | None:
     """The id of the last verification that a search looks at, of `looked_max` below `before_id`; none: there are
     fewer.
     """
     return await fetch_row_or_none(
-        db, _SQL["verifications_search_end"], single(int), before_id, account_id, number, looked_max
+        db, _SQL["verifications_search_end"], single(int), before_id, account_id, number, reference, looked_max
     )
 
 
