@@ -65,6 +65,8 @@ class Account:
     app: str
     sender: str
     templates: tuple[int, ...] = ()
+    token: str = ""
+    """Of Homing's own API, for a test that has made one."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ import re
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 
 from tests.support.client import Reply, signed
 from tests.support.server import NO_PRICE, NO_ROUTE, QUEUED, REPLYING, Account, Server
+from tests.support.v1 import new_token
 
 CASES = Path(__file__).parent / "cases"
 POLL_S = 0.03
@@ -48,7 +50,15 @@ def laaffic_headers(account: Account, call: Mapping[str, Any]) -> dict[str, str]
     return signed(account, call.get("timestamp") or str(int(time.time()) + call.get("clock_s", 0)))
 
 
-SIGNERS: dict[str, Signer] = {"laaffic": laaffic_headers, "lia": lambda _account, _call: {}}
+def v1_headers(account: Account, _call: Mapping[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {account.token}", "Content-Type": "application/json"}
+
+
+SIGNERS: dict[str, Signer] = {
+    "laaffic": laaffic_headers,
+    "lia": lambda _account, _call: {},
+    "v1": v1_headers,
+}
 
 
 def paths() -> list[Path]:
@@ -63,12 +73,17 @@ async def test_case(path: Path, server: Server) -> None:
     assert set(given) <= GIVENS, "unknown words under [given]"
     assert case["call"], "a case without a call proves nothing"
     account = server.demo if given.pop("demo", False) else await server.account(**given)
-    words = Words(server, account)
+    words = Words(server, await ready(server, path.parent.name, account), path.parent.name)
     for number, call in enumerate(case["call"], 1):
         assert set(call) <= CALL_WORDS, "unknown words under [[call]]"
         requests = [call["request"]] if isinstance(call["request"], str) else call["request"]
         for request in requests:
             await answered(server, path.parent.name, words, request, call, f"{case['says']}: call {number}, {request}")
+
+
+async def ready(server: Server, dialect: str, account: Account) -> Account:
+    """The account with what calls of the dialect need of it."""
+    return replace(account, token=await new_token(server, account)) if dialect == "v1" else account
 
 
 async def answered(
@@ -124,8 +139,9 @@ class Words:
     AMOUNTS = re.compile(r"(numbers|ids|text|emoji|digits)_(\d+)")
     TIMES = re.compile(r"(?:(plain|twice)_)?t_(minus|plus)_(\d+)([smhd])")
 
-    def __init__(self, server: Server, account: Account) -> None:
+    def __init__(self, server: Server, account: Account, dialect: str) -> None:
         self.account = account
+        self._dialect = dialect
         self._server = server
         self._other: Account | None = None
         self._now = datetime.now(UTC).replace(microsecond=0)
@@ -133,7 +149,7 @@ class Words:
 
     async def other(self) -> Account:
         """Somebody else's account, made when first asked for."""
-        self._other = self._other or await self._server.account()
+        self._other = self._other or await ready(self._server, self._dialect, await self._server.account())
         return self._other
 
     async def fill(self, text: str, *, quoting: bool = False) -> str:
@@ -178,7 +194,8 @@ class Words:
         if "answer" not in call:
             return ""
         kind = reply.headers.get("Content-Type", "")
-        if not kind.startswith("application/json") or (dialect == "lia" and kind != "application/json; charset=utf-8"):
+        media = "application/problem+json" if dialect == "v1" and reply.status >= 400 else "application/json"
+        if not kind.startswith(media) or (dialect == "lia" and kind != "application/json; charset=utf-8"):
             return f"not the contract's content type: {told}"
         expected = await self.fill(call["answer"].strip())
         shown: list[tuple[str, str | None]] = []

@@ -92,7 +92,7 @@ class MessagePage(msgspec.Struct, omit_defaults=True):
 
 
 class VerificationView(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A verification. `attempts_left`: wrong codes that may still be entered. `messages`: which carried the code."""
+    """A verification. `attempts_left`: codes that may still be entered. `messages`: which carried the code."""
 
     id: str
     status: VerificationWord
@@ -273,12 +273,13 @@ def _failure(code: str | None, text: str | None, reason: str | None) -> FailureV
 
 
 def verification_view(row: VerificationRow, messages: Sequence[MessageView] = ()) -> VerificationView:
+    status = "expired" if row.is_expired else VERIFICATION_WORDS[VerificationStatus(row.status)]
     return VerificationView(
         id=str(row.verification_id),
-        status="expired" if row.is_expired else VERIFICATION_WORDS[VerificationStatus(row.status)],
+        status=status,
         to=row.number,
         reference=row.reference,
-        attempts_left=max(0, row.attempts_max - row.attempts),
+        attempts_left=max(0, row.attempts_max - row.attempts) if status == "pending" else 0,
         created_at=whole_second(row.created_at),
         expires_at=whole_second(row.expires_at),
         ended_at=whole_second(row.ended_at),
