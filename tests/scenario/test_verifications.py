@@ -29,6 +29,7 @@ from homing.states import MessageState
 from homing.store import statements
 from homing.verification.codes import ALPHABETS, CodeKeeper, make_code
 from homing.verification.flows import FlowRunner
+from homing.verification.housekeeping import forget_calls_and_codes
 from homing.verification.service import ATTEMPTS_MAX, MESSAGES_MAX, PERSON_LIMITS, NewCode, SentCode, Verifications
 from tests.support.bank import NOWHERE, Bank, opened
 from tests.support.server import new_database
@@ -535,3 +536,14 @@ class Known:
 
     async def profile_of(self, account_id: int) -> Profile | None:
         return self._account if account_id == self._account.account_id else None
+
+
+async def test_a_code_that_nobody_can_check_is_forgotten(engines: Engines, account: Profile, bank: Bank) -> None:
+    sent, later = await engines.send(account), await engines.send(account)
+    await bank.query(
+        "UPDATE verification SET expires_at = now() - interval '1 s' WHERE verification_id = $1", sent.verification_id
+    )
+    await forget_calls_and_codes(bank.plain)
+    rows = await bank.query("SELECT code_sealed FROM verification ORDER BY verification_id")
+    assert [row["code_sealed"] is None for row in rows] == [True, False]
+    assert await engines.check(account, later, await engines.code(later)) is CheckOutcome.VERIFIED

@@ -265,10 +265,12 @@ UPDATE verification
 SET steps_done = :steps_done, step_due_at = :step_due_at?
 WHERE account_id = :account_id AND verification_id = :verification_id
 
--- Forgets the codes of verifications that nobody can check any more.
+-- Forgets the codes of verifications that nobody can check any more. Of the last days alone: it is done by the hour, and
+-- an index for it would be written by each check.
 -- name: verifications_forget
 -- slow
-UPDATE verification SET code_sealed = NULL WHERE code_sealed IS NOT NULL AND expires_at < now()
+UPDATE verification SET code_sealed = NULL
+WHERE verification_id >= first_id_at(now() - interval '8 days') AND code_sealed IS NOT NULL AND expires_at < now()
 
 -- --- settings ------------------------------------------------------------------------------------------------
 

@@ -356,7 +356,9 @@ async def verification_step_skip(
 
 
 async def verifications_forget(db: Executor) -> None:
-    """Forgets the codes of verifications that nobody can check any more."""
+    """Forgets the codes of verifications that nobody can check any more. Of the last days alone: it is done by the
+    hour, and an index for it would be written by each check.
+    """
     await execute(db, _SQL["verifications_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 

@@ -31,7 +31,7 @@ CREATE INDEX verification_number ON verification (number);
 CREATE INDEX verification_reference ON verification (reference) WHERE reference IS NOT NULL;
 CREATE INDEX verification_id ON verification (verification_id);
 CREATE INDEX verification_step ON verification (step_due_at) WHERE step_due_at IS NOT NULL;
-CREATE INDEX verification_sealed ON verification (expires_at) WHERE code_sealed IS NOT NULL;
+-- None on what a check changes: so its update touches no index.
 
 -- The messages of a verification, each of which can be checked by its own id.
 CREATE TABLE verification_message (
@@ -120,7 +120,6 @@ CREATE TABLE limit_use (
     ends_at timestamptz NOT NULL,                         -- when the last of them is over
     PRIMARY KEY (account_id, scope, key)
 ) WITH (fillfactor = 70);
-CREATE INDEX limit_use_end ON limit_use (ends_at);
 
 -- Calls that are answered once: the same key again within a day gets the first answer, and nothing is done twice.
 CREATE TABLE answered_call (
