@@ -30,7 +30,7 @@ CARRIERS: Final = (
 TEST_NUMBERS: Final = (("861380013", "the documents' test numbers"), ("91800333", "the documents' test numbers"))
 """Prefixes of the documents' test numbers. They never convert, so the guard would flag them."""
 TEMPLATE: Final = CodeTemplate(
-    template_id=0,
+    template_id=1,
     app_id=APP_ID,
     name="verification",
     locale="",
@@ -39,7 +39,6 @@ TEMPLATE: Final = CodeTemplate(
     length=6,
     sender="",
 )
-"""The first code template of an empty database: its ID is 1."""
 TEST_NUMBER: Final = ("8613800139999", "123456")
 """A number to which no code is sent, and the code that is right for it."""
 AUTHOR: Final = "demo"
@@ -63,7 +62,7 @@ async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) ->
                     transaction, vault, account_id, dialect, key=key, secret=secret, label="demo", may_be_short=True
                 )
         await account_settings.create_app(transaction, account_id, name="demo", app_id=APP_ID)
-        await code_settings.add_code_template(transaction, account_id, TEMPLATE)
+        await code_settings.add_code_template(transaction, account_id, TEMPLATE, template_id=TEMPLATE.template_id)
         await code_settings.set_test_number(transaction, account_id, *TEST_NUMBER)
         senders = senders_of(dialects)
         for sender in senders:

@@ -371,6 +371,35 @@ async def test_a_number_that_the_guard_blocks_has_no_price(shop: Shop) -> None:
     assert answer == {"status": "-26", "reason": "getting fee fail"}
 
 
+async def test_an_id_that_the_vendors_sdk_leaves_out_of_a_path_is_understood(shop: Shop) -> None:
+    """It appends an ID only where the URL does not hold its digits yet; what is not set comes as null."""
+    nothing = dict.fromkeys(("appId", "text", "codeType", "codeLength", "speechRate", "language", "senderId"))
+    body = {**nothing, "templateId": str(shop.template), "name": "renamed"}
+    data = await shop.good("PUT", "/v3/otp/template/update/", body)
+    assert (data["templateId"], data["name"], data["text"]) == (shop.template, "renamed", TEXT)
+    assert shop.template > 100_000, "an ID that hardly any URL holds"
+    flow = {
+        "flowId": None,
+        "name": "a flow",
+        "flow": [{"waitingTime": 9, "status": 1, "channelCut": 1, "channel": "sms"}],
+    }
+    flow_id = (await shop.good("POST", "/v3/otp/flow/add", flow))["flowId"]
+    data = await shop.good("PUT", "/v3/otp/flow/update/", {"flowId": str(flow_id), "name": "another", "flow": None})
+    assert (data["flowId"], data["name"], data["flow"]) == (flow_id, "another", flow["flow"])
+    data = await shop.good("PUT", "/v3/otp/app/update/", {"appId": shop.account.app, "codeExpiry": 7})
+    assert data["codeExpiry"] == 7
+    for path, member in (
+        ("template/update", "templateId"),
+        ("template/details", "templateId"),
+        ("flow/details", "flowId"),
+    ):
+        method = "PUT" if path.endswith("update") else "GET"
+        answer = await shop.call(method, f"/v3/otp/{path}/", {} if method == "PUT" else None)
+        assert (answer["status"], member in answer["reason"]) == ("-22", True), path
+    demo = Shop(shop.server, shop.server.demo, shop.clients)
+    assert (await demo.good("GET", "/v3/otp/template/details/"))["templateId"] == 1, "as in 127.0.0.1"
+
+
 CALLS = [
     ("POST", "app/add"),
     ("PUT", "app/update/ABC"),

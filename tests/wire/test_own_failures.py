@@ -62,6 +62,36 @@ def laaffic_calls(account: Account) -> list[tuple[str, str, dict[str, str] | Non
             None,
             {"appId": account.app, "number": "8613800000001", "time": "1630468800"},
         ),
+        *otp_calls(account),
+    ]
+
+
+def otp_calls(account: Account) -> list[tuple[str, str, dict[str, str] | None, object]]:
+    """The same of verification codes."""
+    app, verification = {"appId": account.app}, {"verificationId": "22000000000000000001"}
+    named = {"name": "a name"}
+    template, flow = {**app, **named, "text": "##code##"}, {**named, "flow": [{"waitingTime": 1}]}
+    code = {**app, "to": "8613800000001", "code": "1234", "orderId": "o"}
+    return [
+        ("POST", "/otp/app/add", None, named),
+        ("PUT", f"/otp/app/update/{account.app}", None, named),
+        ("GET", f"/otp/app/details/{account.app}", None, None),
+        ("POST", "/otp/template/add", None, template),
+        ("PUT", "/otp/template/update/1", None, named),
+        ("GET", "/otp/template/details/1", None, None),
+        ("GET", "/otp/template/list", None, None),
+        ("POST", "/otp/flow/add", None, flow),
+        ("PUT", "/otp/flow/update/1", None, named),
+        ("GET", "/otp/flow/details/1", None, None),
+        ("GET", "/otp/flow/list", None, None),
+        ("POST", "/otp/verification/send", None, {**code, "templateId": 1}),
+        ("POST", "/v3/otp/verification/sendRule", None, code),
+        ("POST", "/otp/verification/resend", None, verification),
+        ("POST", "/otp/verification/verify", None, {**verification, "code": "1234"}),
+        ("GET", "/otp/verification/record/22000000000000000001", None, None),
+        ("POST", "/otp/verification/orderId/record", None, {**app, "orderId": "o"}),
+        ("POST", "/otp/backfillRate", None, app),
+        ("POST", "/otp/postback/backfill", None, {**app, "number": "8613800000001", "time": "1630468800"}),
     ]
 
 

@@ -88,11 +88,14 @@ async def change_code_app(
         raise errors.InvalidInput("app {app} does not exist", app=repr(app_id))
 
 
-async def add_code_template(connection: DatabaseConnection, account_id: int, template: CodeTemplate) -> int:
-    """Gives its ID; that of `template` is not used. Raises `InvalidInput`, `NameTaken`."""
+async def add_code_template(
+    connection: DatabaseConnection, account_id: int, template: CodeTemplate, *, template_id: int | None = None
+) -> int:
+    """Gives its ID: `template_id`, or a new one; `template`'s is not used. Raises `InvalidInput`, `NameTaken`."""
     _check_template(template)
-    template_id = await statements.verifications.code_template_create(
+    added = await statements.verifications.code_template_create(
         connection,
+        template_id=template_id,
         account_id=account_id,
         app_id=template.app_id,
         name=template.name,
@@ -103,9 +106,9 @@ async def add_code_template(connection: DatabaseConnection, account_id: int, tem
         sender=template.sender,
         voice=template.voice,
     )
-    if template_id is None:
+    if added is None:
         raise NameTaken("the account already has a code template named {name}", name=repr(template.name))
-    return template_id
+    return added
 
 
 async def change_code_template(connection: DatabaseConnection, account_id: int, template: CodeTemplate) -> None:

@@ -33,6 +33,9 @@ class OtpLimit(msgspec.Struct):
 
 
 class OtpApp(msgspec.Struct):
+    """`appId`, like `templateId` and `flowId` below: for an update whose path has no ID."""
+
+    appId: Scalar = None
     name: Scalar = None
     codeExpiry: Scalar = None
     periodTotalSendLimit: OtpLimit | None = None
@@ -40,6 +43,7 @@ class OtpApp(msgspec.Struct):
 
 
 class OtpTemplate(msgspec.Struct):
+    templateId: Scalar = None
     appId: Scalar = None
     name: Scalar = None
     text: Scalar = None
@@ -60,6 +64,7 @@ class OtpFlowStep(msgspec.Struct):
 
 
 class OtpFlow(msgspec.Struct):
+    flowId: Scalar = None
     name: Scalar = None
     flow: list[OtpFlowStep] | None = None
 

@@ -72,7 +72,7 @@ class OtpSettings:
 
     async def update_app(self, request: HttpRequest, account: Profile) -> HttpResponse:
         call = decode(request.body, app_body)
-        app_id = _path_id(request, "app/update/", "appId")
+        app_id = _path_id(request, "app/update/", "appId", call.appId)
         name = name_of(call.name, "name") if is_given(call.name) else None
         expiry_min = _expiry_min(call.codeExpiry, 0)
         total_limit = limit_of(call.periodTotalSendLimit, "periodTotalSendLimit")
@@ -118,15 +118,25 @@ class OtpSettings:
 
     async def update_template(self, request: HttpRequest, account: Profile) -> HttpResponse:
         call = decode(request.body, template_body)
-        template_id = _path_number(request, "template/update/", "templateId")
+        template_id = _path_number(request, "template/update/", "templateId", call.templateId)
         async with self._change(request, account) as transaction:
             template = _changed(await _find_template(transaction, account, template_id), call)
             await code_settings.change_code_template(transaction, account.account_id, template)
         return success(template_data(template))
 
     async def template_details(self, request: HttpRequest, account: Profile) -> HttpResponse:
-        template_id = _path_number(request, "template/details/", "templateId")
-        return success(template_data(await _find_template(self._database, account, template_id)))
+        return success(template_data(await self._shown_template(request, account)))
+
+    async def _shown_template(self, request: HttpRequest, account: Profile) -> CodeTemplate:
+        """Without an ID: the one whose ID the vendor's SDK must have left out (`_path_id`)."""
+        path = "template/details/"
+        if request.path.endswith(path):
+            url = f"{request.headers.get('host')}{request.path}"
+            templates = await code_settings.list_code_templates(self._database, account.account_id)
+            left_out = [template for template in templates if str(template.template_id) in url]
+            if len(left_out) == 1:
+                return left_out[0]
+        return await _find_template(self._database, account, _path_number(request, path, "templateId"))
 
     async def list_templates(self, _request: HttpRequest, account: Profile) -> HttpResponse:
         templates = await code_settings.list_code_templates(self._database, account.account_id)
@@ -142,7 +152,7 @@ class OtpSettings:
 
     async def update_flow(self, request: HttpRequest, account: Profile) -> HttpResponse:
         call = decode(request.body, flow_body)
-        flow_id = _path_number(request, "flow/update/", "flowId")
+        flow_id = _path_number(request, "flow/update/", "flowId", call.flowId)
         name = name_of(call.name, "name") if is_given(call.name) else None
         steps = None if call.flow is None else _steps_of(call.flow)
         async with self._change(request, account) as transaction:
@@ -228,13 +238,16 @@ def _check_room(rows: Sequence[object], what: str) -> None:
         raise errors.BadShape(f"name: an account has at most {bounds.SETTINGS_ITEMS_MAX} {what}")
 
 
-def _path_id(request: HttpRequest, path: str, name: str) -> str:
-    """What a path ends in, behind `path`."""
-    return bounded_text(request.path.partition(f"/otp/{path}")[2].rstrip("/"), name, 1, bounds.OPAQUE_CHARS_MAX)
+def _path_id(request: HttpRequest, path: str, name: str, in_body: Scalar = None) -> str:
+    """What a path ends in, behind `path`; else the body's. The vendor's SDK leaves an ID out of the path that occurs in
+    the URL before it.
+    """
+    given = request.path.partition(f"/otp/{path}")[2].rstrip("/")
+    return bounded_text(given or in_body, name, 1, bounds.OPAQUE_CHARS_MAX)
 
 
-def _path_number(request: HttpRequest, path: str, name: str) -> int:
-    return bounded_int(_path_id(request, path, name), name, 1, ID_MAX)
+def _path_number(request: HttpRequest, path: str, name: str, in_body: Scalar = None) -> int:
+    return bounded_int(_path_id(request, path, name, in_body), name, 1, ID_MAX)
 
 
 def _expiry_min(value: Scalar, default: int) -> int:

@@ -275,8 +275,11 @@ WHERE verification_id >= first_id_at(now() - interval '8 days') AND code_sealed 
 -- --- settings ------------------------------------------------------------------------------------------------
 
 -- name: code_template_create -> value?
-INSERT INTO code_template (account_id, app_id, name, locale, text, code_alphabet, code_length, sender, voice)
-VALUES (:account_id, :app_id, :name, :locale, :text, :code_alphabet, :code_length, :sender, :voice?::jsonb)
+INSERT INTO code_template (template_id, account_id, app_id, name, locale, text, code_alphabet, code_length, sender, voice)
+VALUES (
+    coalesce(:template_id?::bigint, nextval(pg_get_serial_sequence('code_template', 'template_id'))),
+    :account_id, :app_id, :name, :locale, :text, :code_alphabet, :code_length, :sender, :voice?::jsonb
+)
 ON CONFLICT DO NOTHING
 RETURNING template_id
 

@@ -365,6 +365,7 @@ async def verifications_forget(db: Executor) -> None:
 async def code_template_create(
     db: Executor,
     *,
+    template_id: int | None,
     account_id: int,
     app_id: str,
     name: str,
@@ -379,6 +380,7 @@ async def code_template_create(
         db,
         _SQL["code_template_create"],
         single(int),
+        template_id,
         account_id,
         app_id,
         name,
