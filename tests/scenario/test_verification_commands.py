@@ -89,6 +89,8 @@ async def test_a_test_numbers_verification_has_no_message_and_costs_nothing(serv
     sent = await engine.send(account, DELIVERED, test_numbers={DELIVERED: "123456"})
     told = await story(server, sent.message_id)
     assert (told["is_test"], told["messages"], told["cost"]) == (True, [], "0")
+    (row,) = await homing_json(server.dsn, "verification", "list", "--account", account.name)
+    assert (row["messages"], row["is_test"]) == (0, True)
     assert "No message was sent." in await homing(server.dsn, "verification", "show", str(sent.message_id))
 
 

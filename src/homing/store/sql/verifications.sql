@@ -19,8 +19,9 @@
 
 -- shared: shown_columns
     v.account_id, a.name AS account, v.verification_id, v.app_id, p.name AS app, v.number, v.reference,
-    t.name AS template, t.locale, f.name AS flow, v.sender, v.text, v.status, v.attempts, v.attempts_max, v.messages,
-    v.latest_id, v.is_test, v.created_at, v.expires_at, v.ended_at,
+    t.name AS template, t.locale, f.name AS flow, v.sender, v.text, v.status, v.attempts, v.attempts_max,
+    CASE WHEN v.is_test THEN 0 ELSE v.messages END AS messages, v.latest_id, v.is_test, v.created_at, v.expires_at,
+    v.ended_at,
     v.status = :VerificationStatus.PENDING AND v.expires_at <= :now::timestamptz AS is_expired,
     coalesce((
         SELECT sum(m.charge_micro - m.refund_micro)
@@ -182,7 +183,7 @@ LIMIT :rows_max
 
 -- As `verifications_listed`, with a reference or status or any, and not below an id (`first_id`).
 -- name: verifications_searched -> rows ShownVerification
--- not null: cost_micro is_expired account app
+-- not null: cost_micro is_expired account app messages
 SELECT
     -- here: shown_columns
 FROM (
@@ -217,7 +218,7 @@ LIMIT 1
 
 -- As `verification_find`.
 -- name: verification_shown -> row? ShownVerification
--- not null: cost_micro is_expired account app
+-- not null: cost_micro is_expired account app messages
 SELECT
     -- here: shown_columns
 FROM verification_message AS own
