@@ -133,6 +133,7 @@ async def test_the_list_is_filtered_and_goes_on_below_its_last_row(
     assert "No verifications found" in (await viewer.get("/verifications?status=failed")).words
     named = await viewer.get(f"/verifications?find={first.message_id}")
     assert named.goes_to == f"/verifications/{first.verification_id}"
+    assert (await viewer.get(f"/verifications?find=2200{first.message_id:016d}")).goes_to == named.goes_to, "laaffic's"
     assert "does not exist" in (await operator.get("/verifications?account=nobody")).words
 
 

@@ -40,6 +40,9 @@ async def test_a_verification_is_told_by_the_id_of_any_of_its_messages(server: S
         assert sum(one["is_converted"] for one in told["messages"]) == 1
         assert float(told["cost"]) == sum(float(one["cost"]) for one in told["messages"]) > 0
         assert len({one["carrier"] for one in told["messages"]}) == 2, "sent again by another carrier"
+    assert (await homing_json(server.dsn, "verification", "show", f"2200{sent.message_id:016d}"))[
+        "status"
+    ] == "verified"
     for words in (("verification", "show", str(sent.message_id)), ("message", "show", str(sent.message_id))):
         for form in ((), ("--json",)):
             assert CODE not in await homing(server.dsn, *words, *form)

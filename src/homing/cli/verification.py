@@ -9,8 +9,9 @@ import msgspec
 
 from homing import errors, limits
 from homing.cli.context import CommandContext, CommandGroup, in_context
-from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
+from homing.cli.parameters import NUMBER, MessageIdType, account_option, limit_option
 from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, YES, Column, ColumnKind, Detail, Reply, Table, enum_kind
+from homing.dialects.registry import DIALECTS
 from homing.states import MessageState
 from homing.store.statements.verifications import ShownVerification
 from homing.verification.search import (
@@ -20,6 +21,15 @@ from homing.verification.search import (
     search_verifications,
     status_name,
 )
+
+
+class VerificationIdType(MessageIdType):
+    """The ID of a verification or of any of its messages, also as a dialect's answers have it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        message_id = DIALECTS.message_id_of(str(value))
+        return super().convert(value, param, ctx) if message_id is None else message_id
+
 
 LISTED: Final = (
     Column("verification_id", "Verification", COUNT),
@@ -122,13 +132,13 @@ async def list_verifications(
 
 
 @verification.command("show")
-@click.argument("message_id", metavar="ID", type=MESSAGE_ID)
+@click.argument("message_id", metavar="ID", type=VerificationIdType())
 @in_context
 async def show(context: CommandContext, message_id: int) -> Reply:
     """Show a verification with all messages that carried its code.
 
-    ID is the verification's, or that of any of its messages. Of the messages, Converted is the one to which the correct
-    check was credited.
+    ID is the verification's as an API answered it, or that of any of its messages. Of the messages, Converted is the
+    one to which the correct check was credited.
 
     \b
     Example:  homing verification show 231541870592001

@@ -194,6 +194,12 @@ class Dialect(ABC):
         """A made-up push's body, to try an app's address with; None for a kind that is not pushed to it."""
         return None
 
+    def message_id_of(self, verification_id: str) -> int | None:
+        """The message that a verification's ID in a form of this dialect's own belongs to; None: it is of no such form.
+        IDs that are a message's need none.
+        """
+        return None
+
 
 class Dialects:
     """The dialects of a process."""
@@ -230,6 +236,11 @@ class Dialects:
         """As `name_of`, for people."""
         dialect = self._by_number.get(number)
         return str(number) if dialect is None else dialect.title
+
+    def message_id_of(self, verification_id: str) -> int | None:
+        """By whichever dialect's form the ID has; None: it has none."""
+        ids = (dialect.message_id_of(verification_id) for dialect in self._dialects)
+        return next((message_id for message_id in ids if message_id is not None), None)
 
     def titles(self, numbers: Iterable[int]) -> str:
         """As a list within a sentence."""

@@ -74,8 +74,8 @@ async def show(context: RequestContext) -> Response:
 
 
 async def _verification_id(context: RequestContext, query: str) -> int | None:
-    """Of a verification that the viewer may see, by the id of any of its messages."""
-    message_id = as_id(query)
+    """Of a verification that the viewer may see, by the id of any of its messages, also in a dialect's form."""
+    message_id = context.console_state.dialects.message_id_of(query) or as_id(query)
     if message_id is None:
         return None
     story = await read_shown_story(context.database, message_id, now=context.now, account_id=context.scope)

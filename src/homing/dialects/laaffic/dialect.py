@@ -79,3 +79,8 @@ class LaafficDialect(HttpDialect):
 
     def sample(self, kind: PushKind, app_id: str, now: datetime) -> str | None:
         return samples.sample(kind, app_id, now)
+
+    def message_id_of(self, verification_id: str) -> int | None:
+        from homing.dialects.laaffic.otp_parameters import message_id_of  # slow to import
+
+        return message_id_of(verification_id)
