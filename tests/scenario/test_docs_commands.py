@@ -186,6 +186,10 @@ async def test_a_page_that_begins_with_make_serve_shows_what_comes_out(
         "docs/operate/carriers.md",
         "docs/operate/routes.md",
         "docs/integrate/webhooks.md",
+        "docs/integrate/supabase.md",
+        "docs/integrate/logto.md",
+        "docs/integrate/zitadel.md",
+        "docs/integrate/hooks.md",
         "docs/integrate/verify.md",
     ],
 )

@@ -45,6 +45,7 @@ def test_numbers_and_names_are_these_for_good() -> None:
         3: "v1",
         4: "smpp",
         5: "camara",
+        6: "hooks",
     }
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from homing.api.smpp.dialect import SmppDialect
 from homing.dialects.base import Dialects
 from homing.dialects.camara.dialect import CamaraDialect
+from homing.dialects.hooks.dialect import HooksDialect
 from homing.dialects.laaffic.dialect import LaafficDialect
 from homing.dialects.lia.dialect import LiaDialect
 from homing.dialects.v1.dialect import V1Dialect
@@ -16,5 +17,6 @@ DIALECTS: Final = Dialects(
         LaafficDialect(),
         SmppDialect(),
         CamaraDialect(),
+        HooksDialect(),
     )
 )

@@ -1,0 +1,5 @@
+"""The dialect's number, as rows have it: never changed."""
+
+from typing import Final
+
+NUMBER: Final = 6
