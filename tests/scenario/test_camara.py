@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from homing import errors
 from homing.admin import account_settings
 from homing.admin.code_settings import set_test_number
 from homing.dialects.registry import DIALECTS
 from tests.support.client import Reply
 from tests.support.command import homing
 from tests.support.server import NO_ROUTE, QUEUED, Account, Server
+from tests.support.waiting import until
 
 BASE = "/one-time-password-sms/v1"
 CORRELATOR = "b4333c46-49c0-4f62-80d7-f0ef930f1c46"
@@ -26,13 +28,13 @@ def number() -> str:
     return f"+{QUEUED}{next(COUNTER):08}"
 
 
-async def token_of(server: Server, account: Account) -> str:
+async def token_of(server: Server, account: Account, *scopes: str) -> str:
     async with server.database.transaction() as transaction:
         made = await account_settings.create_credential(
-            transaction, server.vault, account.account_id, DIALECTS.named("camara")
+            transaction, server.vault, account.account_id, DIALECTS.named("v1"), scopes=scopes
         )
     server.secrets.add(made.secret)
-    return f"hm_{made.key}_{made.secret}"
+    return made.token
 
 
 class Api:
@@ -168,7 +170,7 @@ async def test_without_a_valid_token_nothing_is_done(api: Api, call: str, header
 
 async def test_a_revoked_key_opens_nothing(api: Api) -> None:
     async with api.server.database.transaction() as transaction:
-        await account_settings.revoke_credential(transaction, DIALECTS, api.token.split("_")[1], 5)
+        await account_settings.revoke_credential(transaction, DIALECTS, api.token.split("_")[1], 3)
     await api.server.settled()
     assert refused(await api.call("send-code", {}), 401, "UNAUTHENTICATED")
 
@@ -177,6 +179,39 @@ async def test_a_locked_account_and_one_that_does_not_allow_the_address_have_no_
     for account in (await server.account(locked=True), await server.account(networks=["203.0.113.0/24"])):
         reply = await Api(server, account, await token_of(server, account)).call("send-code", {})
         assert refused(reply, 403, "PERMISSION_DENIED")
+
+
+async def test_a_key_needs_the_scope_of_verifications(server: Server) -> None:
+    account = await server.account()
+    body = {"phoneNumber": number(), "message": MESSAGE}
+    without = Api(server, account, await token_of(server, account, "messages:write", "verifications:read"))
+    assert refused(await without.call("send-code", body), 403, "PERMISSION_DENIED")
+    assert refused(await without.call("validate-code", {}), 403, "PERMISSION_DENIED")
+    having = Api(server, account, await token_of(server, account, "verifications:write"))
+    assert (await having.call("send-code", body)).status == 200
+
+
+async def test_there_are_no_keys_of_this_dialect_alone(server: Server) -> None:
+    account = await server.account()
+    said = await homing(server.dsn, "credential", "create", account.name, "--dialect", "camara", status=2)
+    assert "'camara' is not one of" in said
+    async with server.database.transaction() as transaction:
+        with pytest.raises(errors.InvalidInput, match="keys of Homing's own API"):
+            await account_settings.create_credential(
+                transaction, server.vault, account.account_id, DIALECTS.named("camara")
+            )
+
+
+async def test_the_use_of_a_key_is_seen(api: Api) -> None:
+    await api.send(number())
+
+    async def used() -> bool:
+        rows = await api.server.query(
+            "SELECT last_used_at FROM credential WHERE account_id = $1 AND dialect = 3", api.account.account_id
+        )
+        return rows[0]["last_used_at"] is not None
+
+    assert await until(used)
 
 
 async def test_wrong_codes_end_the_verification_at_the_fifth(api: Api) -> None:

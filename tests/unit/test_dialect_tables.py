@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from homing import errors
-from homing.dialects.base import Dialect, Dialects
+from homing.api.http.bearer import KEYS_DIALECT
+from homing.dialects.base import CredentialFormat, Dialect, Dialects
+from homing.dialects.camara.endpoints import SCOPE
 from homing.dialects.error_codes import ErrorCodes
 from homing.dialects.laaffic.codes import FAILURE_REASONS, ROW_STATUSES
 from homing.dialects.lia.dialect import LiaDialect
@@ -31,11 +33,21 @@ def test_every_state_has_a_word_or_is_said_to_have_none(dialect: Dialect) -> Non
     assert set(dialect.states) == set(MessageState)
 
 
-@pytest.mark.parametrize("dialect", list(DIALECTS), ids=lambda dialect: dialect.name)
-def test_a_key_that_is_made_fits_the_dialect_and_is_another_each_time(dialect: Dialect) -> None:
-    keys = {dialect.credentials.make_key() for _ in range(100)}
+@pytest.mark.parametrize(
+    "credentials", [each for _dialect, each in DIALECTS.credential_formats], ids=lambda each: each.key_name
+)
+def test_a_key_that_is_made_fits_the_dialect_and_is_another_each_time(credentials: CredentialFormat) -> None:
+    keys = {credentials.make_key() for _ in range(100)}
     assert len(keys) == 100
-    assert max(map(len, keys)) <= dialect.credentials.key_chars_max
+    assert max(map(len, keys)) <= credentials.key_chars_max
+
+
+def test_a_dialect_without_credentials_is_opened_by_the_keys_of_homings_own_api() -> None:
+    own = DIALECTS.named("v1")
+    assert own.number == KEYS_DIALECT
+    assert own.credentials is not None
+    assert SCOPE in own.credentials.scopes
+    assert [dialect.name for dialect in DIALECTS if dialect.credentials is None] == ["camara"]
 
 
 def test_numbers_and_names_are_these_for_good() -> None:

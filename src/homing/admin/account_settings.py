@@ -42,7 +42,8 @@ class NewCredential(msgspec.Struct, frozen=True):
     @property
     def token(self) -> str:
         """Key and secret in one text, as they are pasted; "" where the dialect has them apart."""
-        return self.dialect.credentials.shown(self.key, self.secret)
+        credentials = self.dialect.credentials
+        return "" if credentials is None else credentials.shown(self.key, self.secret)
 
 
 def as_id(text: str) -> int | None:
@@ -154,6 +155,10 @@ async def create_credential(
     everything. Raises `InvalidInput` when the key is taken or the secret can be guessed.
     """
     rules = dialect.credentials
+    if rules is None:
+        raise errors.InvalidInput(
+            "the dialect {dialect} is used with the keys of Homing's own API", dialect=dialect.name
+        )
     key = rules.make_key() if key is None else key
     chars_min = rules.secret_chars_min
     secret = secret or make_secret(chars_min)

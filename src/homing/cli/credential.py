@@ -31,11 +31,12 @@ SHOWN_ONCE = (
     "The secret is shown only once; Homing stores it encrypted. If you lose it, create a new credential and revoke"
     " this one."
 )
-KEYS = "; ".join(f"{dialect.name}: {dialect.credentials.key_name}" for dialect in DIALECTS)
+FORMATS = DIALECTS.credential_formats
+KEYS = "; ".join(f"{dialect.name}: {credentials.key_name}" for dialect, credentials in FORMATS)
 SCOPE_NAMES = "; ".join(
-    f"{dialect.name}: {', '.join(dialect.credentials.scopes)}" for dialect in DIALECTS if dialect.credentials.scopes
+    f"{dialect.name}: {', '.join(credentials.scopes)}" for dialect, credentials in FORMATS if credentials.scopes
 )
-SECRETS = "; ".join(f"{dialect.name}: {dialect.credentials.secret_name or 'the secret'}" for dialect in DIALECTS)
+SECRETS = "; ".join(f"{dialect.name}: {credentials.secret_name or 'the secret'}" for dialect, credentials in FORMATS)
 
 
 @click.group(cls=CommandGroup)

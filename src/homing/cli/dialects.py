@@ -12,6 +12,6 @@ def _name(number: int) -> str | None:
     return DIALECTS.name_of(number) if number else None
 
 
-CHOICE: Final = click.Choice([dialect.name for dialect in DIALECTS])
+CHOICE: Final = click.Choice([name for name, _title in DIALECTS.named_titles])
 NUMBER: Final = ColumnKind(text=lambda number: _name(number) or "-", json=_name)
 """A dialect's number by its name; nothing for what is no dialect's."""

@@ -76,8 +76,8 @@ async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) 
 def _bind_lines(demo_dialects: Sequence[Dialect]) -> Iterator[str]:
     """The first of the demo's credentials that fits what SMPP has room for."""
     for dialect in demo_dialects:
-        credential = dialect.demo
-        if credential and dialect.credentials.may_bind and len(credential.secret) <= PASSWORD_CHARS_MAX:
+        credential, credentials = dialect.demo, dialect.credentials
+        if credential and credentials and credentials.may_bind and len(credential.secret) <= PASSWORD_CHARS_MAX:
             yield "\nOver SMPP, as transmitter, receiver or transceiver:"
             sender = demo.senders_of(DIALECTS)[0]
             yield f"  system_id {credential.key}, password {credential.secret}, source_addr {sender}"

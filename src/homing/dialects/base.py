@@ -156,6 +156,8 @@ class Dialect(ABC):
     `states`: the dialect's word or code for each state; None where it has none. `error_codes`: what it answers for each
     refusal and failure, one entry for each kind in `errors`.
 
+    `credentials`: None where the keys of Homing's own API open its calls.
+
     `settings`: the shape of the settings under the heading `name`, None for a dialect without; their defaults and their
     explanations stand in `settings.toml` beside the dialect's module.
 
@@ -166,7 +168,7 @@ class Dialect(ABC):
     number: ClassVar[int]
     name: ClassVar[str]
     title: ClassVar[str]
-    credentials: ClassVar[CredentialFormat]
+    credentials: ClassVar[CredentialFormat | None]
     states: ClassVar[Mapping[MessageState, str | None]]
     error_codes: ClassVar[ErrorCodes[object]]
     settings: ClassVar[type[msgspec.Struct] | None] = None
@@ -248,8 +250,13 @@ class Dialects:
 
     @property
     def named_titles(self) -> list[tuple[str, str]]:
-        """Name and title of each, to choose from."""
-        return [(dialect.name, dialect.title) for dialect in self._dialects]
+        """Name and title of those with credentials of their own, to choose from."""
+        return [(dialect.name, dialect.title) for dialect, _format in self.credential_formats]
+
+    @property
+    def credential_formats(self) -> list[tuple[Dialect, CredentialFormat]]:
+        """The dialects that have credentials of their own, each with their form."""
+        return [(dialect, dialect.credentials) for dialect in self._dialects if dialect.credentials is not None]
 
     @property
     def app_reporting(self) -> list[int]:
@@ -264,9 +271,10 @@ class Dialects:
     @property
     def email_keyed(self) -> list[int]:
         """Numbers of those that take the account's e-mail address for a key."""
-        return [dialect.number for dialect in self._dialects if dialect.credentials.is_email_a_key]
+        return [dialect.number for dialect, credentials in self.credential_formats if credentials.is_email_a_key]
 
     @property
     def binding(self) -> list[int]:
         """Numbers of those whose credentials may bind over SMPP, the highest first: SMPP's own before the others'."""
-        return sorted((dialect.number for dialect in self._dialects if dialect.credentials.may_bind), reverse=True)
+        numbers = (dialect.number for dialect, credentials in self.credential_formats if credentials.may_bind)
+        return sorted(numbers, reverse=True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # every command knows the form of tokens; an api process alon
     from homing.api.http.wire import HttpRequest
 
 TOKEN: Final = "hm_{key}_{secret}"  # noqa: S105 - the form of all tokens
+KEYS_DIALECT: Final = 3
+"""Homing's own API, whose keys also open dialects that have none of their own."""
 TOKEN_CHARS_MAX: Final = 2 * limits.KEY_CHARS_MAX
 
 BearerProblem = Literal["missing", "invalid", "address", "locked"]

@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from homing import errors
+from homing.accounts.credential_use import CredentialUse
 from homing.accounts.profile import Profile
 from homing.api.http.abnormal_numbers import number_refusal
-from homing.api.http.bearer import BearerKeys
+from homing.api.http.bearer import KEYS_DIALECT, BearerKeys
 from homing.api.http.body import BodyFailure
 from homing.api.http.failure_log import FailureLog
 from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
@@ -22,6 +23,7 @@ from homing.dialects.camara.problems import (
     CHECKS,
     INVALID_ARGUMENT,
     METHOD_NOT_ALLOWED,
+    PERMISSION_DENIED,
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
     VERIFICATION_FAILED,
@@ -38,6 +40,7 @@ from homing.verification.service import NUMBER_LIMITS, NewCode
 
 BASE: Final = "/one-time-password-sms/v1"
 LABEL: Final = "{{code}}"
+SCOPE: Final = "verifications:write"
 JSON: Final = "application/json"
 CORRELATOR: Final = re.compile(r"[a-zA-Z0-9-]{0,55}", re.ASCII)
 METHODS: Final = frozenset(("POST", "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
@@ -52,7 +55,8 @@ class CamaraEndpoints:
     """Each call: the correlator, the key, the body, the engine, the answer in the definition's words."""
 
     def __init__(self, services: Services) -> None:
-        self._keys = BearerKeys(services.directory, services.auth_guard, NUMBER)
+        self._keys = BearerKeys(services.directory, services.auth_guard, KEYS_DIALECT)
+        self._use = CredentialUse(services.database, self._now)
         self._verifications = services.verifications
         self._database = services.database
         self._steady_s = services.steady_s
@@ -91,13 +95,16 @@ class CamaraEndpoints:
     async def _answer(self, request: HttpRequest, call: Call) -> HttpResponse:
         if request.method != "POST":
             raise CamaraRefusal(METHOD_NOT_ALLOWED, "The call is a POST.")
-        account = (await self._keys.credential_of(request)).profile
+        credential = await self._keys.credential_of(request)
+        if credential.scopes is not None and SCOPE not in credential.scopes:
+            raise CamaraRefusal(PERMISSION_DENIED, f"The key has not the scope {SCOPE}.")
+        self._use.note(credential.credential_id, self._steady_s())
         kind = request.headers.get("content-type")
         if kind is not None and kind.partition(";")[0].strip().lower() != JSON:
             raise CamaraRefusal(UNSUPPORTED_MEDIA_TYPE, f"The body is {JSON}.")
         await request.read(bounds.BODY_BYTES_MAX)
         try:
-            return await call(request, account)
+            return await call(request, credential.profile)
         except msgspec.MsgspecError as error:
             raise CamaraRefusal(INVALID_ARGUMENT, f"The body is not of the call's form: {error}.") from None
 
@@ -126,11 +133,14 @@ class CamaraEndpoints:
         await self._end_earlier(account, number, sent.verification_id)
         return HttpResponse(encode(SendCodeReply(str(sent.verification_id))), content_type=JSON)
 
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._steady_s(), UTC)
+
     async def _end_earlier(self, account: Profile, number: str, verification_id: int) -> None:
         """A new code to a number ends the pending ones before it (the definition's tests, validate-code 400.7)."""
         for row in await list_verifications(
             self._database,
-            now=datetime.fromtimestamp(self._steady_s(), UTC),
+            now=self._now(),
             rows_max=bounds.EARLIER_CODES_MAX,
             account_id=account.account_id,
             number=number,

@@ -3,12 +3,14 @@
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from homing import errors
+from homing.accounts.credential_use import CredentialUse
 from homing.accounts.profile import Credential, Profile
 from homing.api.http.abnormal_numbers import number_refusal
 from homing.api.http.bearer import BearerRefused
@@ -65,6 +67,8 @@ class HookEndpoints:
     def __init__(self, services: Services, clock_s: Callable[[], float] = time.time) -> None:
         self._directory = services.directory
         self._guard = services.auth_guard
+        self._use = CredentialUse(services.database, lambda: datetime.fromtimestamp(services.steady_s(), UTC))
+        self._steady_s = services.steady_s
         self._intake = services.intake
         self._verifications = services.verifications
         self._clocks_s = (clock_s, services.steady_s)
@@ -115,6 +119,7 @@ class HookEndpoints:
             raise BearerRefused("invalid")
         if account.locked:
             raise BearerRefused("locked")
+        self._use.note(credential.credential_id, self._steady_s())
         return credential
 
     async def _send(self, request: HttpRequest, product: Product, credential: Credential) -> None:
