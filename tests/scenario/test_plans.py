@@ -49,6 +49,7 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "attempts_add": ("message", {"account_id", "message_id"}),
     "messages_reroute": ("message", {"account_id", "message_id"}),
     "carrier_errors": ("attempt", {"carrier_id"}),
+    "verifications_cancel_earlier": ("verification", {"number"}),
     "guard_decisions_page_of": ("guard_decision", {"account_id"}),
     "stat_cells_find": (
         "stat_cell",

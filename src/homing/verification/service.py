@@ -275,6 +275,17 @@ class Verifications:
         )
         return row is not None
 
+    async def cancel_earlier(self, account_id: int, sent: SentCode, number: str, dialect: int) -> None:
+        """Ends the pending verifications of a number that the dialect sent before `sent`."""
+        await statements.verifications.verifications_cancel_earlier(
+            self._database,
+            account_id=account_id,
+            verification_id=sent.verification_id,
+            number=number,
+            dialect=dialect,
+            now=self._clock(),
+        )
+
     async def find(self, account_id: int, message_id: int) -> VerificationRow | None:
         """By the id of any of its messages."""
         if not 0 < message_id <= ids.ID_MAX:

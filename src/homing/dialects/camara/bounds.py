@@ -10,7 +10,6 @@ ID_CHARS_MAX: Final = 36
 CODE_CHARS_MAX: Final = 10
 CODE_CHARS: Final = 6  # digits of a code that is made
 BODY_BYTES_MAX: Final = 8_192
-EARLIER_CODES_MAX: Final = 20  # to a number, of which a new code ends those that are pending
 
 assert OURS <= CODE_CHARS_MAX
 assert BODY_BYTES_MAX <= limits.HTTP_BODY_BYTES_MAX

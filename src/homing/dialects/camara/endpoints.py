@@ -32,10 +32,9 @@ from homing.dialects.camara.problems import (
     code_and_message,
 )
 from homing.dialects.serving import Services
-from homing.model import CODE_MARK, CheckOutcome, CodeAlphabet, Recipient, VerificationStatus
+from homing.model import CODE_MARK, CheckOutcome, CodeAlphabet, Recipient
 from homing.text.numbers import normalise
 from homing.verification.codes import make_code
-from homing.verification.records import list_verifications
 from homing.verification.service import NUMBER_LIMITS, NewCode
 
 BASE: Final = "/one-time-password-sms/v1"
@@ -56,9 +55,8 @@ class CamaraEndpoints:
 
     def __init__(self, services: Services) -> None:
         self._keys = BearerKeys(services.directory, services.auth_guard, KEYS_DIALECT)
-        self._use = CredentialUse(services.database, self._now)
+        self._use = CredentialUse(services.database, lambda: datetime.fromtimestamp(services.steady_s(), UTC))
         self._verifications = services.verifications
-        self._database = services.database
         self._steady_s = services.steady_s
         self._failures = FailureLog()
 
@@ -130,24 +128,11 @@ class CamaraEndpoints:
                 number_limits=NUMBER_LIMITS,
             )
         )
-        await self._end_earlier(account, number, sent.verification_id)
+        try:  # the definition's tests, validate-code 400.7
+            await self._verifications.cancel_earlier(account.account_id, sent, number, NUMBER)
+        except errors.PlatformFailure as failure:  # the new code is on its way, and its id is needed
+            self._failures.tell(request.request_id, "camara.send-code", failure)
         return HttpResponse(encode(SendCodeReply(str(sent.verification_id))), content_type=JSON)
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._steady_s(), UTC)
-
-    async def _end_earlier(self, account: Profile, number: str, verification_id: int) -> None:
-        """A new code to a number ends the pending ones before it (the definition's tests, validate-code 400.7)."""
-        for row in await list_verifications(
-            self._database,
-            now=self._now(),
-            rows_max=bounds.EARLIER_CODES_MAX,
-            account_id=account.account_id,
-            number=number,
-            before_id=verification_id,
-        ):
-            if row.dialect == NUMBER and row.status == VerificationStatus.PENDING and not row.is_expired:
-                await self._verifications.cancel(account.account_id, row.verification_id)
 
     async def _validate(self, request: HttpRequest, account: Profile) -> HttpResponse:
         body = read_validate(request.body)

@@ -155,6 +155,13 @@ WHERE account_id = :account_id AND verification_id = :verification_id AND status
     AND expires_at > :now::timestamptz
 RETURNING verification_id
 
+-- The pending ones that a dialect sent to a number before a verification.
+-- name: verifications_cancel_earlier
+UPDATE verification
+SET status = :VerificationStatus.CANCELLED, ended_at = :now, code_sealed = NULL, step_due_at = NULL
+WHERE number = :number AND account_id + 0 = :account_id AND verification_id + 0 < :verification_id
+    AND dialect = :dialect AND status = :VerificationStatus.PENDING AND expires_at > :now::timestamptz
+
 -- The verification that a message's id belongs to, of an account (`account_id`) or any.
 -- name: verification_find -> row? VerificationRow
 SELECT

@@ -260,6 +260,13 @@ async def verification_cancel(db: Executor, *, now: datetime, account_id: int, v
     return await fetch_row_or_none(db, _SQL["verification_cancel"], single(int), now, account_id, verification_id)
 
 
+async def verifications_cancel_earlier(
+    db: Executor, *, now: datetime, number: str, account_id: int, verification_id: int, dialect: int
+) -> None:
+    """The pending ones that a dialect sent to a number before a verification."""
+    await execute(db, _SQL["verifications_cancel_earlier"], now, number, account_id, verification_id, dialect)
+
+
 async def verification_find(
     db: Executor, *, now: datetime, message_id: int, account_id: int | None
 ) -> VerificationRow | None:
