@@ -46,6 +46,8 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "submitted_parts_end": ("submitted_part", {"account_id", "part_id"}),
     "balances_of": ("balance", {"account_id"}),
     "postings_page": ("posting", {"account_id"}),
+    "inbound_before": ("inbound", {"account_id"}),
+    "answered_call_find": ("answered_call", {"account_id", "scope", "key"}),
     "attempts_add": ("message", {"account_id", "message_id"}),
     "messages_reroute": ("message", {"account_id", "message_id"}),
     "carrier_errors": ("attempt", {"carrier_id"}),

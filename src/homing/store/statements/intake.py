@@ -174,6 +174,7 @@ async def answered_calls_take(
 async def answered_call_find(
     db: Executor, *, account_id: int, scope: str, key: str, since: datetime
 ) -> EarlierCall | None:
+    """What a key was answered with since `since`. The sum keeps the planner from the index by time."""
     return await fetch_row_or_none(db, _SQL["answered_call_find"], EarlierCall, account_id, scope, key, since)
 
 
