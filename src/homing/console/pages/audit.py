@@ -38,6 +38,7 @@ KINDS: Final = {
     "receipt": N_("Receipt"),
     "reply": N_("Inbound message"),
     "route": N_("Route"),
+    "send_quota": N_("Quota"),
     "sender": N_("Sender ID"),
     "sensitive_word": N_("Sensitive word"),
     "signing_secret": N_("Signing secret"),
