@@ -534,6 +534,17 @@ async def test_customers_changes_stand_in_the_audit_log_under_their_key(shop: Sh
     }
 
 
+async def test_settings_may_not_be_changed_without_end(server: Server, clients: list[Client]) -> None:
+    """Each change makes every process read its settings anew."""
+    busy = Shop(server, await server.account(queries_per_s=20), clients)
+    path = f"/otp/app/update/{busy.account.app}"
+    answers = [await busy.call("PUT", path, {"codeExpiry": 1 + n % 60}) for n in range(90)]
+    counts = Counter(answer["status"] for answer in answers)
+    assert set(counts) == {"0", "-15"}
+    assert 60 <= counts["0"] < 80
+    assert (await busy.call("GET", f"/otp/app/details/{busy.account.app}"))["status"] == "0"
+
+
 async def test_of_one_name_added_many_times_at_once_there_is_one(shop: Shop) -> None:
     answers = await asyncio.gather(
         *(shop.call("POST", "/otp/app/add", {"name": "the same"}, n % 2) for n in range(12)),

@@ -10,6 +10,7 @@ from homing.dialects.base import CredentialFormat, Dialect, Dialects
 from homing.dialects.camara.endpoints import SCOPE
 from homing.dialects.error_codes import ErrorCodes
 from homing.dialects.laaffic.codes import FAILURE_REASONS, ROW_STATUSES
+from homing.dialects.laaffic.otp_codes import OTP_CODES
 from homing.dialects.lia.dialect import LiaDialect
 from homing.dialects.lia.words import STATE_WORDS
 from homing.dialects.registry import DIALECTS
@@ -96,3 +97,22 @@ def test_the_states_words_are_the_contracts() -> None:
     assert {state for state in MessageState if ROW_STATUSES[state] == "1"} == ends - {MessageState.DELIVERED}
     assert set(FAILURE_REASONS) == ends - {MessageState.DELIVERED}
     assert len(set(STATE_WORDS.values())) == len(MessageState)
+
+
+def test_laaffics_codes_of_verification_codes_are_the_contracts() -> None:
+    special = {
+        errors.NoRoute: "-26",
+        errors.DestinationBlocked: "-26",
+        errors.SensitiveWords: "-29",
+        errors.AppLimitReached: "-27",
+        errors.QuotaReached: "-27",
+        errors.NumberLimitReached: "-28",
+        errors.InsufficientBalance: "-10",
+        errors.UnknownApp: "-1",
+        errors.BadShape: "-22",
+        errors.NationalNumber: "-22",
+        errors.DatabaseUnavailable: "-18",
+        errors.Overloaded: "-18",
+    }
+    assert {kind: OTP_CODES.of(kind) for kind in special} == special
+    assert not {OTP_CODES.of(kind) for kind in OTP_CODES} & {"-3", "-4", "-5", "-6", "-9", "-17", "-19"}

@@ -74,7 +74,7 @@ class LaafficEndpoints:
         self._budget = services.query_budget
         self._failures = FailureLog()
         profiles = ProfileReader(services.directory)
-        self._otp_settings = OtpSettings(services.database, services.directory)
+        self._otp_settings = OtpSettings(services.database, services.directory, services.query_budget)
         self._otp_verifications = OtpVerifications(services, profiles)
         self._otp_records = OtpRecords(
             services.database, profiles, lambda: datetime.fromtimestamp(services.steady_s(), UTC)

@@ -9,6 +9,7 @@ import msgspec
 from homing import errors, limits
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
+from homing.accounts.query_budget import QueryBudget
 from homing.admin import code_settings
 from homing.admin.account_settings import create_app
 from homing.admin.code_settings import CodeApp, NameTaken
@@ -43,6 +44,11 @@ flow_body: Final = decoder(OtpFlow)
 EXPIRY_MIN: Final = tuple(seconds // 60 for seconds in code_settings.EXPIRY_S)
 EXPIRY_MIN_DEFAULT: Final = 5
 CODE_LENGTH_DEFAULT: Final = 4
+CHANGES_PER_QUERY: Final = 1 / 20
+CHANGES_BURST_S: Final = 3
+"""How often an account may change its settings, by its queries a second: after each change every process reads its own
+anew.
+"""
 ID_MAX: Final = 2**31 - 1  # of a template or a flow: an Int
 LANGUAGES: Final = frozenset(["EN", "CN", "VN", "JP", "ARB", "DE", "IN", "IT", "KR", "RU", "ES", "PT", "IDN", "BD"])
 
@@ -52,9 +58,10 @@ class OtpSettings:
     it is.
     """
 
-    def __init__(self, database: Database, directory: Directory) -> None:
+    def __init__(self, database: Database, directory: Directory, budget: QueryBudget) -> None:
         self._database = database
         self._directory = directory
+        self._budget = budget
 
     async def add_app(self, request: HttpRequest, account: Profile) -> HttpResponse:
         call = decode(request.body, app_body)
@@ -176,8 +183,12 @@ class OtpSettings:
     @contextlib.asynccontextmanager
     async def _change(self, request: HttpRequest, account: Profile) -> AsyncIterator[DatabaseConnection]:
         """A transaction of the caller's, one of an account after the other. Afterwards this process reads the account
-        anew; the others do when the database tells them.
+        anew; the others do when the database tells them. Raises `QueryTooFrequent`.
         """
+        queries_per_s = account.queries_per_s
+        self._budget.take(
+            account.account_id, "otp settings", queries_per_s * CHANGES_PER_QUERY, queries_per_s * CHANGES_BURST_S
+        )
         try:
             async with self._database.transaction() as transaction:
                 actor = f"api:{request.headers.get('api-key')}"
