@@ -330,6 +330,16 @@ async def test_messages_are_listed_page_by_page_and_by_what_they_have(server: Se
         problem(await client.get(f"/v1/messages?{query}"), 422, code)
 
 
+async def test_a_message_that_is_being_submitted_is_listed_as_sending(server: Server) -> None:
+    client = await v1_client(server)
+    ids = [(await client.post("/v1/messages", message(to=WAITS))).json["id"] for _ in range(2)]
+    claim = "UPDATE queue SET claimed_by = 'a test', claimed_at = now() WHERE message_id = $1"
+    await server.query(claim, int(ids[0]))
+    for status, expected in (("sending", ids[:1]), ("queued", ids[1:])):
+        page = (await client.get(f"/v1/messages?status={status}")).json
+        assert [(each["id"], each["status"]) for each in page["messages"]] == [(each, status) for each in expected]
+
+
 async def test_queries_have_a_rate_that_is_told_and_sending_is_not_counted(server: Server) -> None:
     client = await v1_client(server, queries_per_s=1)
     first = await client.get("/v1/balance")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from homing.admin import code_settings
+from homing.messages.lookup import MessageLookup
 from homing.model import CodeAlphabet, CodeTemplate
 from tests.support.client import Reply
 from tests.support.server import QUEUED, Server
@@ -71,6 +72,10 @@ async def test_a_code_is_sent_and_right_once(server: Server) -> None:
     assert code not in (await client.get(path)).text
     assert code not in (await client.get(f"/v1/messages/{made['id']}")).text
     assert code not in (await client.get("/v1/messages")).text
+    assert code not in (await client.get("/v1/messages?reference=sign-up%207")).text
+    by_reference = await MessageLookup(server.database).by_reference(client.account.account_id, "sign-up 7")
+    assert by_reference is not None
+    assert code not in by_reference.text
 
 
 async def test_of_a_hundred_right_checks_at_once_one_is_verified(server: Server) -> None:

@@ -33,6 +33,7 @@ SHOWN_ONCE = (
 )
 FORMATS = DIALECTS.credential_formats
 KEYS = "; ".join(f"{dialect.name}: {credentials.key_name}" for dialect, credentials in FORMATS)
+BINDING = ", ".join(dialect.name for dialect in DIALECTS if dialect.credentials and dialect.credentials.may_bind)
 SCOPE_NAMES = "; ".join(
     f"{dialect.name}: {', '.join(credentials.scopes)}" for dialect, credentials in FORMATS if credentials.scopes
 )
@@ -54,7 +55,7 @@ def credential() -> None:
     "--dialect",
     type=dialects.CHOICE,
     required=True,
-    help=("The API dialect. Credentials of HTTP dialects can also bind over SMPP."),
+    help=f"The API dialect. Over SMPP bind those of: {BINDING}.",
 )
 @click.option("--key", help=f"{KEYS}.  [default: generated]")
 @click.option("--secret", help=f"{SECRETS}.  [default: generated]")

@@ -33,7 +33,11 @@ from homing.store.statements.messages import MessageRow
 
 encode: Final = msgspec.json.encode
 PARAMETERS: Final = frozenset(("to", "reference", "status", "since", "until", "limit", "cursor"))
-STATES: Final = {word: (int(state),) for state, word in STATUSES.items()} | {CANCELLED: (int(MessageState.FAILED),)}
+STATES: Final = {word: (int(state),) for state, word in STATUSES.items()} | {
+    "sending": (int(MessageState.QUEUED), int(MessageState.SENDING)),
+    CANCELLED: (int(MessageState.FAILED),),
+}
+"""By status the states in which rows have it; a message that is being submitted is stored as queued, and claimed."""
 
 
 class MessageQueries:

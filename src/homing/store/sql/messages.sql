@@ -13,9 +13,9 @@ JOIN message_seen AS m
 
 -- name: message_by_reference -> row? MessageRow
 SELECT account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number, country, mcc, mnc,
-    sender, text, encoding, segments, traffic, reference, callback_url, price_micro, charge_micro, gift_micro,
-    refund_micro, route_id, carrier_id, notes, state, expires_at, sent_at, final_at, carrier_ref, error_code,
-    error_text, registered, carrier_cost_micro, reason, submitted_at, state_seen
+    sender, coalesce(masked_text, text) AS text, encoding, segments, traffic, reference, callback_url, price_micro,
+    charge_micro, gift_micro, refund_micro, route_id, carrier_id, notes, state, expires_at, sent_at, final_at,
+    carrier_ref, error_code, error_text, registered, carrier_cost_micro, reason, submitted_at, state_seen
 FROM message_seen
 WHERE reference = :reference AND account_id + 0 = :account_id
 ORDER BY message_id + 0 DESC
