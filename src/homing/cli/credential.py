@@ -33,7 +33,7 @@ SHOWN_ONCE = (
 )
 FORMATS = DIALECTS.credential_formats
 KEYS = "; ".join(f"{dialect.name}: {credentials.key_name}" for dialect, credentials in FORMATS)
-BINDING = ", ".join(dialect.name for dialect in DIALECTS if dialect.credentials and dialect.credentials.may_bind)
+BINDING = ", ".join(dialect.name for dialect, credentials in FORMATS if credentials.may_bind)
 SCOPE_NAMES = "; ".join(
     f"{dialect.name}: {', '.join(credentials.scopes)}" for dialect, credentials in FORMATS if credentials.scopes
 )
