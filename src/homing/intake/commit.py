@@ -28,7 +28,7 @@ async def commit_on_terms(
     """One transaction. Gives each account's payment as `submit` does, and what was left out.
 
     What is left out is decided before money: an account's payment is of the others. Of an account that cannot pay
-    nothing is written. Raises a `PlatformFailure`.
+    nothing is written, and what a limit refuses is not left out. Raises a `PlatformFailure`.
     """
     for _round in range(ROUNDS_MAX):
         try:
@@ -57,6 +57,7 @@ async def _commit(
             messages = list(chain.from_iterable(prepared.messages for prepared in remaining))
             payments = await submit(transaction, messages, now=now)
         stored = [prepared for prepared in remaining if payments[prepared.account_id].is_paid]
+        _forgive_unpaid(batch, payments, left_out)
         await limit_use.write(transaction, _takes(stored))
         await _write_codes(transaction, stored, now)
         kept = {id(prepared) for prepared in stored}
@@ -64,6 +65,16 @@ async def _commit(
         if released:
             await statements.intake.answered_calls_remove(transaction, calls=released)
     return payments, left_out
+
+
+def _forgive_unpaid(
+    batch: Sequence[PreparedSubmission], payments: Mapping[int, Payment], left_out: LeftOut
+) -> None:
+    """Of an account that cannot pay no limit's refusal holds: what would have used the limit up is not stored."""
+    for prepared in batch:
+        payment = payments.get(prepared.account_id)
+        if payment and not payment.is_paid and isinstance(left_out.get(id(prepared)), errors.LimitReached):
+            del left_out[id(prepared)]
 
 
 async def _take_keys(

@@ -125,9 +125,10 @@ class Intake:
         for _round in range(REQUERY_ROUNDS_MAX):
             try:
                 payments, left_out = await self._submit(attempt)
-            except errors.PlatformFailure as failure:
+            except Exception as error:
                 if not outcomes:
                     raise  # nothing is decided: the batcher halves the batch to find a poisoned submission
+                failure = error if isinstance(error, errors.PlatformFailure) else errors.DatabaseFailed(repr(error))
                 return [outcomes.get(id(prepared), failure) for prepared in batch]
             outcomes.update((key, outcome) for key, outcome in left_out.items() if outcome is not None)
             tried = _by_account([prepared for prepared in attempt if id(prepared) not in left_out])
@@ -135,17 +136,21 @@ class Intake:
                 log.debug("messages_accepted", message_ids=_accepted_ids(tried, payments))
             again = [prepared for prepared in attempt if left_out.get(id(prepared), prepared) is None]
             attempt = []
-            for account_id, submissions in tried.items():
-                payment = payments[account_id]
-                available_micro = payment.available_micro
-                if payment.is_paid:
-                    outcomes.update((id(prepared), None) for prepared in submissions)
-                    available_micro -= sum(prepared.total_micro for prepared in submissions)
+            for account_id, submissions in accounts.items():
+                if account_id in tried:
+                    payment = payments[account_id]
+                    available_micro = payment.available_micro
+                    if payment.is_paid:
+                        outcomes.update((id(prepared), None) for prepared in tried[account_id])
+                        available_micro -= sum(prepared.total_micro for prepared in tried[account_id])
                 undecided = [
                     prepared
-                    for prepared in accounts[account_id]
+                    for prepared in submissions
                     if id(prepared) not in outcomes and id(prepared) not in left_out
                 ]
+                if account_id not in tried:  # all that its money covered were left out: the others may be covered now
+                    attempt += undecided
+                    continue
                 covered = affordable(undecided, available_micro)
                 attempt += covered
                 if not covered:

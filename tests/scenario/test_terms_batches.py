@@ -1,0 +1,160 @@
+"""Batches of submissions that are bound to terms, some of accounts without money: each is decided as if it came alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+import pytest
+
+from homing import errors
+from homing.accounts.profile import Profile
+from homing.dialects.laaffic.number import NUMBER as LAAFFIC
+from homing.intake.commit import LeftOut
+from homing.intake.intake import Intake, SubmitOutcome
+from homing.intake.prepare import PreparedSubmission
+from homing.intake.submission import Submission
+from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake, SubmissionTerms
+from homing.model import LimitScope
+from homing.store.submissions import Payment
+from tests.support.bank import Bank, group, opened
+from tests.support.server import new_database
+
+PRICE_MICRO = 31_000
+
+
+@pytest.fixture(scope="module")
+async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
+    async with opened(await new_database(postgres, f"terms_{worker}"), 2) as bank:
+        yield bank
+
+
+def limited(key: str, most: int) -> SubmissionTerms:
+    return SubmissionTerms(
+        limits=[
+            LimitTake(
+                scope=LimitScope.NUMBER_CODES,
+                key=key,
+                period_s=60,
+                most=most,
+                amount=1,
+                refusal=errors.NumberLimitReached,
+            )
+        ]
+    )
+
+
+def once(key: str) -> SubmissionTerms:
+    return SubmissionTerms(
+        once=AnswerOnce(scope="t", key=key, digest=b"", answer=lambda each: b"%d" % each.messages[0].message_id)
+    )
+
+
+def prepared(
+    intake: Intake, account: Profile, messages: int = 1, terms: SubmissionTerms | None = None
+) -> PreparedSubmission:
+    quoted = intake.quote(Submission(account, LAAFFIC, account.name, "r", [group("86", messages)]))
+    return quoted if terms is None else msgspec.structs.replace(quoted, terms=terms)
+
+
+async def decided(intake: Intake, batch: Sequence[PreparedSubmission]) -> list[object]:
+    """What each was answered: None, the class of its error, or the earlier answer."""
+    outcomes: list[SubmitOutcome] = await intake._commit(batch)
+    return [
+        each if each is None else each.answer if isinstance(each, EarlierAnswer) else type(each) for each in outcomes
+    ]
+
+
+async def stored(bank: Bank, *accounts: Profile) -> int:
+    (row,) = await bank.query(
+        "SELECT count(*) AS n FROM message WHERE account_id = ANY ($1)", [each.account_id for each in accounts]
+    )
+    return int(row["n"])
+
+
+class Interrupted:
+    """An intake's rounds, with something done by others after the first."""
+
+    def __init__(self, intake: Intake, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self._submit = intake._submit
+        self._meanwhile = meanwhile
+        self.rounds = 0
+
+    async def __call__(self, batch: Sequence[PreparedSubmission]) -> tuple[Mapping[int, Payment], LeftOut]:
+        answer = await self._submit(batch)
+        self.rounds += 1
+        if self.rounds == 1:
+            await self._meanwhile()
+        return answer
+
+
+async def test_a_limit_that_others_use_up_between_two_rounds_leaves_no_submission_undecided(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rich, poor = await bank.account(balance=10 * PRICE_MICRO), await bank.account(balance=PRICE_MICRO)
+    mine, other = bank.intakes
+
+    async def meanwhile() -> None:
+        assert await decided(other, [prepared(other, rich)]) == [None]
+        await bank.query(
+            "INSERT INTO limit_use VALUES ($1, $2, 'k', jsonb_build_array(jsonb_build_array("
+            "60, (extract(epoch FROM now()) * 1000)::bigint, 1)), now() + interval '1 minute')",
+            poor.account_id,
+            int(LimitScope.NUMBER_CODES),
+        )
+
+    rounds = Interrupted(mine, meanwhile)
+    monkeypatch.setattr(mine, "_submit", rounds)
+    batch = [
+        prepared(mine, rich),
+        prepared(mine, poor, terms=limited("k", 1)),
+        prepared(mine, poor, 2),
+        prepared(mine, poor),
+    ]
+    assert await decided(mine, batch) == [None, errors.NumberLimitReached, errors.InsufficientBalance, None]
+    assert await stored(bank, rich, poor) == 3
+    assert (await bank.purse(poor)).balance == 0
+    assert (await bank.prove(poor)).holds
+
+
+async def test_what_cannot_be_paid_for_takes_no_limit_from_what_comes_with_it(bank: Bank) -> None:
+    account = await bank.account(balance=PRICE_MICRO)
+    mine = bank.intakes[0]
+    batch = [prepared(mine, account, 2, limited("k", 1)), prepared(mine, account, 1, limited("k", 1))]
+    assert await decided(mine, batch) == [errors.InsufficientBalance, None]
+    assert await decided(mine, [prepared(mine, account, 1, limited("k", 1))]) == [errors.NumberLimitReached]
+    assert await stored(bank, account) == 1
+
+
+async def test_of_repeated_calls_the_one_that_can_be_paid_for_is_done(bank: Bank) -> None:
+    account = await bank.account(balance=PRICE_MICRO)
+    mine = bank.intakes[0]
+    batch = [prepared(mine, account, 2, once("k")), *(prepared(mine, account, 1, once("k")) for _ in range(3))]
+    first = b"%d" % batch[1].messages[0].message_id
+    assert await decided(mine, batch) == [errors.InsufficientBalance, None, first, first]
+    assert await stored(bank, account) == 1
+
+
+async def test_a_failure_after_the_first_round_fails_only_what_is_undecided(bank: Bank) -> None:
+    def answer(_prepared: PreparedSubmission) -> bytes:
+        raise ArithmeticError
+
+    account = await bank.account(balance=10 * PRICE_MICRO)
+    mine = bank.intakes[0]
+    broken = SubmissionTerms(once=AnswerOnce(scope="t", key="k", digest=b"", answer=answer))
+    batch = [
+        prepared(mine, account),
+        prepared(mine, account, 9, once("k")),
+        prepared(mine, account, 2),
+        prepared(mine, account, 1, broken),
+    ]
+    assert await decided(mine, batch) == [None, None, errors.InsufficientBalance, errors.DatabaseFailed]
+
+
+@pytest.mark.parametrize("key", ["\0", "\ud800"])
+async def test_a_key_that_the_database_refuses_fails_alone(bank: Bank, key: str) -> None:
+    account = await bank.account(balance=10 * PRICE_MICRO)
+    commits = bank.intakes[0]._commits
+    batch = [prepared(bank.intakes[0], account, 1, once(each)) for each in ("a", key, "b")]
+    outcomes = await asyncio.gather(*(commits.put(each) for each in batch), return_exceptions=True)
+    assert [type(each) for each in outcomes] == [type(None), errors.DatabaseFailed, type(None)]
+    assert await stored(bank, account) == 2
