@@ -20,6 +20,7 @@ from homing.intake.intake import utc_now
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import AcceptedMessage
 from homing.intake.terms import AnswerOnce, EarlierAnswer
+from homing.messages.lookup import MessageLookup
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
 from homing.model import App, CheckOutcome, CodeAlphabet, CodeFlow, CodeTemplate, FlowStep, Recipient, SendLimit
@@ -445,10 +446,13 @@ async def test_a_flows_steps_count_among_what_one_person_may_get(engines: Engine
 
 
 async def test_a_code_is_gone_from_the_text_when_the_message_has_left(engines: Engines, account: Profile) -> None:
-    sent = await engines.send(account)
+    sent = await engines.send(account, recipient=Recipient(NUMBER, NUMBER, "order"))
     shown = await statements.timeline.timeline_message(engines.bank.plain, message_id=sent.message_id)
     assert shown is not None
     assert shown.text == "****** is your code", "it is on its way, and only its carrier reads it"
+    by_reference = await MessageLookup(engines.bank.plain).by_reference(account.account_id, "order")
+    assert by_reference is not None
+    assert by_reference.text == shown.text
     async with engines.bank.plain.transaction() as transaction:
         event = StateChange(account.account_id, sent.message_id, MessageState.SENT, utc_now())
         await apply(transaction, [event], Outbox(DIALECTS))
