@@ -24,9 +24,12 @@ async def read_story(
     """By the id of any of its messages, of an account or any; None: there is none."""
     if not 0 < message_id <= ids.ID_MAX:
         return None
-    row = await statements.verifications.verification_find(
-        database, account_id=account_id, message_id=message_id, now=now
-    )
+    if account_id is None:
+        row = await statements.verifications.verification_find_anywhere(database, message_id=message_id, now=now)
+    else:
+        row = await statements.verifications.verification_find(
+            database, account_id=account_id, message_id=message_id, now=now
+        )
     return None if row is None else await _story(database, row)
 
 

@@ -81,7 +81,7 @@ SELECT u.account_id, u.scope, u.key, u.windows
 FROM unnest(:keys) AS k (account_id bigint, scope smallint, key text)
 JOIN limit_use AS u
     ON u.account_id = ANY (ARRAY[k.account_id]) AND u.scope = ANY (ARRAY[k.scope]) AND u.key = ANY (ARRAY[k.key])
-ORDER BY u.account_id, u.scope, u.key
+ORDER BY k.account_id, k.scope, k.key
 FOR UPDATE OF u
 
 -- Returns the keys that were added: one that is missing has been added elsewhere meanwhile.

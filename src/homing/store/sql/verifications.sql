@@ -63,9 +63,10 @@ FROM unnest(:messages) AS m (account_id bigint, message_id bigint, verification_
 -- takes: keys VerificationKey
 SELECT v.account_id, v.verification_id
 FROM verification AS v
-JOIN unnest(:keys) AS k (account_id bigint, verification_id bigint) USING (account_id, verification_id)
+JOIN unnest(:keys) AS k (account_id bigint, verification_id bigint)
+    ON v.account_id = ANY (ARRAY[k.account_id]) AND v.verification_id = ANY (ARRAY[k.verification_id])
 WHERE v.status = :VerificationStatus.PENDING AND v.expires_at > :now AND v.messages < :messages_max
-ORDER BY v.account_id, v.verification_id
+ORDER BY k.account_id, k.verification_id
 FOR UPDATE OF v
 
 -- name: verifications_resent
@@ -94,7 +95,7 @@ WITH guess AS MATERIALIZED (
     FROM verification AS v
     JOIN (SELECT DISTINCT account_id, verification_id FROM guess) AS asked
         ON v.account_id = ANY (ARRAY[asked.account_id]) AND v.verification_id = ANY (ARRAY[asked.verification_id])
-    ORDER BY v.account_id, v.verification_id
+    ORDER BY asked.account_id, asked.verification_id
     FOR UPDATE OF v
 ), ordered AS (
     SELECT g.nth, g.is_right, l.*,
@@ -162,20 +163,30 @@ SET status = :VerificationStatus.CANCELLED, ended_at = :now, code_sealed = NULL,
 WHERE number = :number AND account_id + 0 = :account_id AND verification_id + 0 < :verification_id
     AND dialect = :dialect AND status = :VerificationStatus.PENDING AND expires_at > :now::timestamptz
 
--- The verification that a message's id belongs to, of an account (`account_id`) or any.
+-- The verification that a message's id belongs to.
 -- name: verification_find -> row? VerificationRow
 SELECT
     -- here: verification_columns
 FROM verification_message AS m
-JOIN verification AS v ON v.account_id = m.account_id AND v.verification_id = m.verification_id
-WHERE m.message_id = :message_id AND (:account_id?::bigint IS NULL OR m.account_id = :account_id)
+JOIN verification AS v
+    ON v.account_id = ANY (ARRAY[m.account_id]) AND v.verification_id = ANY (ARRAY[m.verification_id])
+WHERE m.message_id = :message_id AND m.account_id = :account_id
+
+-- The same, whichever account's it is.
+-- name: verification_find_anywhere -> row? VerificationRow
+SELECT
+    -- here: verification_columns
+FROM verification_message AS m
+JOIN verification AS v
+    ON v.account_id = ANY (ARRAY[m.account_id]) AND v.verification_id = ANY (ARRAY[m.verification_id])
+WHERE m.message_id = :message_id
 
 -- name: verification_by_reference -> row? VerificationRow
 SELECT
     -- here: verification_columns
 FROM verification AS v
-WHERE v.reference = :reference AND v.account_id = :account_id AND v.app_id = :app_id
-ORDER BY v.verification_id DESC
+WHERE v.reference = :reference AND v.account_id + 0 = :account_id AND v.app_id = :app_id
+ORDER BY v.verification_id + 0 DESC
 LIMIT 1
 
 -- The latest verifications below an id (`before_id`), of an account or all, to a number or any.

@@ -267,11 +267,14 @@ async def verifications_cancel_earlier(
     await execute(db, _SQL["verifications_cancel_earlier"], now, number, account_id, verification_id, dialect)
 
 
-async def verification_find(
-    db: Executor, *, now: datetime, message_id: int, account_id: int | None
-) -> VerificationRow | None:
-    """The verification that a message's id belongs to, of an account (`account_id`) or any."""
+async def verification_find(db: Executor, *, now: datetime, message_id: int, account_id: int) -> VerificationRow | None:
+    """The verification that a message's id belongs to."""
     return await fetch_row_or_none(db, _SQL["verification_find"], VerificationRow, now, message_id, account_id)
+
+
+async def verification_find_anywhere(db: Executor, *, now: datetime, message_id: int) -> VerificationRow | None:
+    """The same, whichever account's it is."""
+    return await fetch_row_or_none(db, _SQL["verification_find_anywhere"], VerificationRow, now, message_id)
 
 
 async def verification_by_reference(
