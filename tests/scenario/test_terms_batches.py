@@ -1,4 +1,4 @@
-"""Batches of submissions that are bound to terms, some of accounts without money: each is decided as if it came alone."""
+"""Batches of submissions with terms, some of accounts without money: each is decided as if it came alone."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence

@@ -551,3 +551,81 @@ async def test_a_code_that_nobody_can_check_is_forgotten(engines: Engines, accou
     rows = await bank.query("SELECT code_sealed FROM verification ORDER BY verification_id")
     assert [row["code_sealed"] is None for row in rows] == [True, False]
     assert await engines.check(account, later, await engines.code(later)) is CheckOutcome.VERIFIED
+
+
+async def test_a_step_is_sent_once_however_slow_the_process_that_began_it(engines: Engines, account: Profile) -> None:
+    flow = CodeFlow(flow_id=1, name="f", steps=(FlowStep(wait_s=60), FlowStep(wait_s=600)))
+    known = Known(account, flow)
+    may_go_on = asyncio.Event()
+
+    async def slowly(account_id: int) -> Profile | None:
+        await may_go_on.wait()
+        return await known.profile_of(account_id)
+
+    slow, quick = (
+        FlowRunner(database=engines.bank.plain, verifications=each, profile_of=profile_of, clock=engines.clock)
+        for each, profile_of in zip(engines.each, (slowly, known.profile_of), strict=True)
+    )
+    await engines.send(account, flow=flow)
+    engines.clock.ahead = timedelta(seconds=61)
+    begun = asyncio.create_task(slow.run_due())
+    due = "SELECT step_due_at > $1 AS is_claimed FROM verification"
+    await until(lambda: engines.bank.query(due, engines.clock()), lambda rows: rows[0]["is_claimed"])
+    await asyncio.sleep(0.1)
+    engines.clock.ahead = timedelta(seconds=125)
+    assert await quick.run_due() == 1
+    may_go_on.set()
+    assert await begun == 1
+    assert await engines.messages() == 2
+    (row,) = await engines.bank.query("SELECT steps_done, step_due_at FROM verification")
+    assert row["steps_done"] == 1
+    assert row["step_due_at"] > engines.clock() + timedelta(seconds=500)
+
+
+async def test_a_resend_by_hand_leaves_the_flow_where_it_is(engines: Engines, account: Profile) -> None:
+    flow = CodeFlow(flow_id=1, name="f", steps=(FlowStep(wait_s=60), FlowStep(wait_s=600)))
+    runner = FlowRunner(
+        database=engines.bank.plain,
+        verifications=engines.each[0],
+        profile_of=Known(account, flow).profile_of,
+        clock=engines.clock,
+    )
+    sent = await engines.send(account, flow=flow)
+    row = await engines.each[1].find(account.account_id, sent.message_id)
+    assert row
+    engines.clock.ahead = timedelta(seconds=61)
+    await runner.run_due()
+    await engines.each[1].resend(account, row, "r")
+    assert await runner.run_due() == 0, "the step that was sent is not due again"
+    (after,) = await engines.bank.query(
+        "SELECT steps_done, step_due_at > $1 AS waits FROM verification", engines.clock()
+    )
+    assert tuple(after) == (1, True)
+
+
+async def test_what_is_forgotten_by_the_hour_waits_for_no_batch(engines: Engines, account: Profile) -> None:
+    for number in ("8613800000001", "8613800000002"):
+        await engines.send(
+            account,
+            recipient=Recipient(number, number),
+            number_limits=(SendLimit(unit="second", period=30, most=1),),
+            once=AnswerOnce(scope="t", key=number, digest=b"", answer=lambda _prepared: b""),
+        )
+    await engines.bank.query("UPDATE verification SET expires_at = now() - interval '1 hour'")
+    await engines.bank.query("UPDATE limit_use SET ends_at = now() - interval '1 hour'")
+    await engines.bank.query("UPDATE answered_call SET answered_at = now() - interval '3 days'")
+    left = """
+        SELECT (SELECT count(*) FROM verification WHERE code_sealed IS NOT NULL), (SELECT count(*) FROM limit_use),
+            (SELECT count(*) FROM answered_call)
+    """
+    async with engines.bank.plain.transaction() as batch:
+        for statement in (
+            "SELECT FROM verification WHERE number = '8613800000001' FOR UPDATE",
+            "SELECT FROM limit_use WHERE key LIKE '%1' FOR UPDATE",
+            "SELECT FROM answered_call WHERE key LIKE '%1' FOR UPDATE",
+        ):
+            await batch.raw.execute(statement)
+        await forget_calls_and_codes(engines.bank.databases[0])
+        assert tuple((await engines.bank.query(left))[0]) == (1, 1, 1)
+    await forget_calls_and_codes(engines.bank.databases[0])
+    assert tuple((await engines.bank.query(left))[0]) == (0, 0, 0)

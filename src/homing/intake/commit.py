@@ -67,9 +67,7 @@ async def _commit(
     return payments, left_out
 
 
-def _forgive_unpaid(
-    batch: Sequence[PreparedSubmission], payments: Mapping[int, Payment], left_out: LeftOut
-) -> None:
+def _forgive_unpaid(batch: Sequence[PreparedSubmission], payments: Mapping[int, Payment], left_out: LeftOut) -> None:
     """Of an account that cannot pay no limit's refusal holds: what would have used the limit up is not stored."""
     for prepared in batch:
         payment = payments.get(prepared.account_id)
@@ -176,12 +174,22 @@ async def _lock_verifications(
             transaction,
             now=now,
             messages_max=messages_max,
-            keys=[VerificationKey(account_id=key[0], verification_id=key[1]) for key in resends],
+            keys=[
+                VerificationKey(account_id=key[0], verification_id=key[1], steps_before=_steps_before(prepared))
+                for key, prepared in resends.items()
+            ],
         )
         still_open = {(row.account_id, row.verification_id) for row in rows}
         for key, prepared in resends.items():
             if key not in still_open:
                 left_out[id(prepared)] = errors.VerificationOver()
+
+
+def _steps_before(prepared: PreparedSubmission) -> int | None:
+    code = prepared.terms.code
+    if code is None or code.resend is None or code.resend.steps_done is None:
+        return None
+    return code.resend.steps_done - 1
 
 
 async def _write_codes(transaction: DatabaseConnection, stored: Sequence[PreparedSubmission], now: datetime) -> None:

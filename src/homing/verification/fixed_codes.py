@@ -43,14 +43,14 @@ async def store_fixed_resend(
     now: datetime,
 ) -> None:
     """Raises `EarlierAnswer`; `VerificationOver` as of a code that is sent."""
-    key = VerificationKey(account_id=row.account_id, verification_id=row.verification_id)
+    key = VerificationKey(account_id=row.account_id, verification_id=row.verification_id, steps_before=None)
     resend = VerificationResend(
         account_id=row.account_id,
         verification_id=row.verification_id,
         message_id=message.message_id,
         expires_at=expires_at,
-        steps_done=row.steps_done,
-        step_due_at=row.step_due_at,
+        steps_done=None,
+        step_due_at=None,
     )
     recipient = Recipient(row.raw_number, row.number, row.reference)
     async with database.transaction() as transaction:

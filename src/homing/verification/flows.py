@@ -12,7 +12,7 @@ from homing.accounts.profile import Profile
 from homing.observe.logs import describe
 from homing.store import statements
 from homing.store.database import Database
-from homing.store.statements.verifications import DueStep
+from homing.store.statements.verifications import DueStep, VerificationRow
 from homing.verification.service import PERSON_LIMITS, Verifications
 
 POLL_S: Final = 1.0
@@ -42,10 +42,13 @@ class FlowRunner:
         self._clock = clock
 
     async def run(self) -> None:
+        claimed = 0
         while True:
-            await asyncio.sleep(POLL_S)
+            if claimed < STEPS_MAX:
+                await asyncio.sleep(POLL_S)
+            claimed = 0
             try:
-                await self.run_due()
+                claimed = await self.run_due()
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="flows", failure=str(failure))
 
@@ -54,42 +57,47 @@ class FlowRunner:
         due = await statements.verifications.verification_steps_claim(
             self._database, now=self._clock(), lease=LEASE, rows_max=STEPS_MAX
         )
-        for step in due:
-            try:
-                await self._carry_out(step)
-            except errors.PlatformFailure:
-                raise
-            except Exception as error:
-                log.error("flow_step_failed", verification_id=step.verification_id, **describe(error))
+        outcomes = await asyncio.gather(*map(self._carry_out, due), return_exceptions=True)
+        failures = []
+        for step, outcome in zip(due, outcomes, strict=True):
+            if isinstance(outcome, errors.PlatformFailure):
+                failures.append(outcome)
+            elif isinstance(outcome, Exception):
+                log.error("flow_step_failed", verification_id=step.verification_id, **describe(outcome))
+        if failures:
+            raise failures[0]
         return len(due)
 
     async def _carry_out(self, step: DueStep) -> None:
         row = await self._verifications.find(step.account_id, step.verification_id)
+        if row is None or row.step_due_at != step.step_due_at:
+            return  # it is over, or this process was so slow that another has sent it
         profile = await self._profile_of(step.account_id)
-        flow = None if row is None or profile is None else profile.code_flows.get(row.flow_id or 0)
-        if row is None or profile is None or flow is None or row.steps_done >= len(flow.steps):
-            await self._go_on(step, 0, None)
+        flow = None if profile is None else profile.code_flows.get(row.flow_id or 0)
+        if profile is None or flow is None or row.steps_done >= len(flow.steps):
+            await self._go_on(row, row.steps_done, None)
             return
         done = row.steps_done + 1
         following = flow.steps[done] if done < len(flow.steps) else None
         due_at = None if following is None else self._clock() + timedelta(seconds=following.wait_s)
         if profile.locked or flow.steps[row.steps_done].channel != "sms":
-            await self._go_on(step, done, due_at)
+            await self._go_on(row, done, due_at)
             return
         try:
             await self._verifications.resend(
                 profile, row, "flow", number_limits=PERSON_LIMITS, steps_done=done, step_due_at=due_at
             )
         except errors.VerificationOver:
-            await self._go_on(step, done, None)
+            await self._go_on(row, done, None)
         except errors.Refusal:
-            await self._go_on(step, done, due_at)
+            await self._go_on(row, done, due_at)
 
-    async def _go_on(self, step: DueStep, steps_done: int, due_at: datetime | None) -> None:
+    async def _go_on(self, row: VerificationRow, steps_done: int, due_at: datetime | None) -> None:
         await statements.verifications.verification_step_skip(
             self._database,
-            account_id=step.account_id,
-            verification_id=step.verification_id,
+            account_id=row.account_id,
+            verification_id=row.verification_id,
+            steps_before=row.steps_done,
             steps_done=steps_done,
             step_due_at=due_at,
         )

@@ -205,9 +205,11 @@ class Verifications:
         once: AnswerOnce | None = None,
     ) -> SentCode:
         """Sends a verification's code again, by another carrier where the route has one. The new message can be checked
-        by its own id; wrong codes count together. `steps_done`, `step_due_at`: of its flow; None: as they are.
+        by its own id; wrong codes count together. `steps_done`, `step_due_at`: of its flow, of which this is the next
+        step; None: as they are.
 
-        Raises `VerificationOver` when it can no longer be checked or had as many messages as it may; else as `send`.
+        Raises `VerificationOver` when it can no longer be checked, had as many messages as it may, or another process
+        has sent this step; else as `send`.
         """
         app = account.apps.get(row.app_id)
         if app is None:
@@ -247,8 +249,8 @@ class Verifications:
                             verification_id=row.verification_id,
                             message_id=message_id,
                             expires_at=expires_at,
-                            steps_done=row.steps_done if steps_done is None else steps_done,
-                            step_due_at=row.step_due_at if steps_done is None else step_due_at,
+                            steps_done=steps_done,
+                            step_due_at=step_due_at,
                         ),
                         messages_max=MESSAGES_MAX,
                     ),

@@ -127,10 +127,35 @@ DELETE FROM answered_call AS c
 USING unnest(:calls) AS k (account_id bigint, scope text, key text)
 WHERE c.account_id = ANY (ARRAY[k.account_id]) AND c.scope = k.scope AND c.key = k.key
 
--- name: answered_calls_forget
--- slow
-DELETE FROM answered_call WHERE answered_at < now() - interval '2 days'
+-- Forgets up to `rows_max` answers of two days ago; gives how many. What others have locked stays until the next time:
+-- batches lock in the order of the keys, and must not wait for this one for ever.
+-- name: answered_calls_forget -> value
+WITH old AS MATERIALIZED (
+    SELECT account_id, scope, key
+    FROM answered_call
+    WHERE answered_at < now() - interval '2 days'
+    LIMIT :rows_max
+    FOR UPDATE SKIP LOCKED
+), forgotten AS (
+    DELETE FROM answered_call AS c
+    USING old
+    WHERE c.account_id = ANY (ARRAY[old.account_id]) AND c.scope = ANY (ARRAY[old.scope])
+        AND c.key = ANY (ARRAY[old.key])
+)
+SELECT count(*) AS n FROM old
 
--- name: limits_forget
--- slow
-DELETE FROM limit_use WHERE ends_at < now()
+-- As above, of limits whose last window is over.
+-- name: limits_forget -> value
+WITH old AS MATERIALIZED (
+    SELECT account_id, scope, key
+    FROM limit_use
+    WHERE ends_at < now()
+    LIMIT :rows_max
+    FOR UPDATE SKIP LOCKED
+), forgotten AS (
+    DELETE FROM limit_use AS u
+    USING old
+    WHERE u.account_id = ANY (ARRAY[old.account_id]) AND u.scope = ANY (ARRAY[old.scope])
+        AND u.key = ANY (ARRAY[old.key])
+)
+SELECT count(*) AS n FROM old

@@ -58,14 +58,15 @@ SELECT account_id, message_id, verification_id, code_hash
 FROM unnest(:messages) AS m (account_id bigint, message_id bigint, verification_id bigint, code_hash bytea)
 
 -- Locks verifications that are to be sent again. Only those that can still be checked and have had fewer messages than
--- `messages_max` are returned.
+-- `messages_max` are returned; for a step of a flow (`steps_before`: how many were done) only if nobody else has sent it.
 -- name: verifications_open -> rows OpenVerification
 -- takes: keys VerificationKey
 SELECT v.account_id, v.verification_id
 FROM verification AS v
-JOIN unnest(:keys) AS k (account_id bigint, verification_id bigint)
+JOIN unnest(:keys) AS k (account_id bigint, verification_id bigint, steps_before smallint?)
     ON v.account_id = ANY (ARRAY[k.account_id]) AND v.verification_id = ANY (ARRAY[k.verification_id])
 WHERE v.status = :VerificationStatus.PENDING AND v.expires_at > :now AND v.messages < :messages_max
+    AND (k.steps_before IS NULL OR v.steps_done = k.steps_before)
 ORDER BY k.account_id, k.verification_id
 FOR UPDATE OF v
 
@@ -73,9 +74,10 @@ FOR UPDATE OF v
 -- takes: resends VerificationResend
 UPDATE verification AS v
 SET messages = v.messages + 1, latest_id = r.message_id, expires_at = greatest(v.expires_at, r.expires_at),
-    steps_done = r.steps_done, step_due_at = r.step_due_at
+    steps_done = coalesce(r.steps_done, v.steps_done),
+    step_due_at = CASE WHEN r.steps_done IS NULL THEN v.step_due_at ELSE r.step_due_at END
 FROM unnest(:resends) AS r (
-    account_id bigint, verification_id bigint, message_id bigint, expires_at timestamptz, steps_done smallint,
+    account_id bigint, verification_id bigint, message_id bigint, expires_at timestamptz, steps_done smallint?,
     step_due_at timestamptz?
 )
 WHERE v.account_id = ANY (ARRAY[r.account_id]) AND v.verification_id = ANY (ARRAY[r.verification_id])
@@ -276,20 +278,31 @@ UPDATE verification AS v
 SET step_due_at = :now::timestamptz + :lease::interval
 FROM due
 WHERE v.account_id = ANY (ARRAY[due.account_id]) AND v.verification_id = ANY (ARRAY[due.verification_id])
-RETURNING v.account_id, v.verification_id
+RETURNING v.account_id, v.verification_id, v.step_due_at
 
--- A step that is not sent: the flow is over, or goes on at `step_due_at`.
+-- A step that is not sent: the flow is over, or goes on at `step_due_at`. Nothing changes if the verification is over,
+-- or if its flow has gone on from `steps_before` meanwhile.
 -- name: verification_step_skip
 UPDATE verification
 SET steps_done = :steps_done, step_due_at = :step_due_at?
-WHERE account_id = :account_id AND verification_id = :verification_id
+WHERE account_id = :account_id AND verification_id = :verification_id AND steps_done = :steps_before
+    AND step_due_at IS NOT NULL
 
 -- Forgets the codes of verifications that nobody can check any more. Of the last days alone: it is done by the hour, and
--- an index for it would be written by each check.
+-- an index for it would be written by each check. What others have locked stays until the next time: checks lock several
+-- in another order, and must not wait for this one for ever.
 -- name: verifications_forget
 -- slow
-UPDATE verification SET code_sealed = NULL
-WHERE verification_id >= first_id_at(now() - interval '8 days') AND code_sealed IS NOT NULL AND expires_at < now()
+WITH old AS MATERIALIZED (
+    SELECT account_id, verification_id
+    FROM verification
+    WHERE verification_id >= first_id_at(now() - interval '8 days') AND code_sealed IS NOT NULL AND expires_at < now()
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE verification AS v
+SET code_sealed = NULL
+FROM old
+WHERE v.account_id = ANY (ARRAY[old.account_id]) AND v.verification_id = ANY (ARRAY[old.verification_id])
 
 -- --- settings ------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,8 @@ from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, single
+from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("intake")
 
@@ -182,9 +181,13 @@ async def answered_calls_remove(db: Executor, *, calls: Sequence[AnsweredCallKey
     await execute(db, _SQL["answered_calls_remove"], *columns(calls, 3))
 
 
-async def answered_calls_forget(db: Executor) -> None:
-    await execute(db, _SQL["answered_calls_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+async def answered_calls_forget(db: Executor, *, rows_max: int) -> int:
+    """Forgets up to `rows_max` answers of two days ago; gives how many. What others have locked stays until the next
+    time: batches lock in the order of the keys, and must not wait for this one for ever.
+    """
+    return await fetch_row(db, _SQL["answered_calls_forget"], single(int), rows_max)
 
 
-async def limits_forget(db: Executor) -> None:
-    await execute(db, _SQL["limits_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+async def limits_forget(db: Executor, *, rows_max: int) -> int:
+    """As above, of limits whose last window is over."""
+    return await fetch_row(db, _SQL["limits_forget"], single(int), rows_max)

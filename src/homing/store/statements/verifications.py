@@ -52,6 +52,7 @@ class VerificationKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     account_id: int
     verification_id: int
+    steps_before: int | None
 
 
 class OpenVerification(msgspec.Struct, frozen=True, gc=False):
@@ -68,7 +69,7 @@ class VerificationResend(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     verification_id: int
     message_id: int
     expires_at: datetime
-    steps_done: int
+    steps_done: int | None
     step_due_at: datetime | None
 
 
@@ -180,6 +181,7 @@ class DueStep(msgspec.Struct, frozen=True, gc=False):
 
     account_id: int
     verification_id: int
+    step_due_at: datetime | None
 
 
 class CodeTemplateRow(msgspec.Struct, frozen=True, gc=False):
@@ -239,9 +241,10 @@ async def verifications_open(
     db: Executor, *, keys: Sequence[VerificationKey], now: datetime, messages_max: int
 ) -> list[OpenVerification]:
     """Locks verifications that are to be sent again. Only those that can still be checked and have had fewer
-    messages than `messages_max` are returned.
+    messages than `messages_max` are returned; for a step of a flow (`steps_before`: how many were done) only if
+    nobody else has sent it.
     """
-    return await fetch_rows(db, _SQL["verifications_open"], OpenVerification, *columns(keys, 2), now, messages_max)
+    return await fetch_rows(db, _SQL["verifications_open"], OpenVerification, *columns(keys, 3), now, messages_max)
 
 
 async def verifications_resent(db: Executor, *, resends: Sequence[VerificationResend]) -> None:
@@ -359,15 +362,26 @@ async def verification_steps_claim(db: Executor, *, now: datetime, rows_max: int
 
 
 async def verification_step_skip(
-    db: Executor, *, steps_done: int, step_due_at: datetime | None, account_id: int, verification_id: int
+    db: Executor,
+    *,
+    steps_done: int,
+    step_due_at: datetime | None,
+    account_id: int,
+    verification_id: int,
+    steps_before: int,
 ) -> None:
-    """A step that is not sent: the flow is over, or goes on at `step_due_at`."""
-    await execute(db, _SQL["verification_step_skip"], steps_done, step_due_at, account_id, verification_id)
+    """A step that is not sent: the flow is over, or goes on at `step_due_at`. Nothing changes if the verification is
+    over, or if its flow has gone on from `steps_before` meanwhile.
+    """
+    await execute(
+        db, _SQL["verification_step_skip"], steps_done, step_due_at, account_id, verification_id, steps_before
+    )
 
 
 async def verifications_forget(db: Executor) -> None:
     """Forgets the codes of verifications that nobody can check any more. Of the last days alone: it is done by the
-    hour, and an index for it would be written by each check.
+    hour, and an index for it would be written by each check. What others have locked stays until the next time:
+    checks lock several in another order, and must not wait for this one for ever.
     """
     await execute(db, _SQL["verifications_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
