@@ -51,7 +51,7 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "attempts_add": ("message", {"account_id", "message_id"}),
     "messages_reroute": ("message", {"account_id", "message_id"}),
     "carrier_errors": ("attempt", {"carrier_id"}),
-    "verifications_cancel_earlier": ("verification", {"number"}),
+    "verifications_cancel_earlier": ("verification", {"number"}, {"verification_id"}),
     "guard_decisions_page_of": ("guard_decision", {"account_id"}),
     "verifications_check": ("verification", {"account_id", "verification_id"}, {"verification_id"}),
     "verifications_open": ("verification", {"account_id", "verification_id"}, {"verification_id"}),

@@ -158,12 +158,20 @@ WHERE account_id = :account_id AND verification_id = :verification_id AND status
     AND expires_at > :now::timestamptz
 RETURNING verification_id
 
--- The pending ones that a dialect sent to a number before a verification.
+-- The pending ones that a dialect sent to a number before a verification. They are locked in the order of checks.
 -- name: verifications_cancel_earlier
-UPDATE verification
+WITH pending AS MATERIALIZED (
+    SELECT account_id, verification_id
+    FROM verification
+    WHERE number = :number AND account_id + 0 = :account_id AND verification_id + 0 < :verification_id
+        AND dialect = :dialect AND status = :VerificationStatus.PENDING AND expires_at > :now::timestamptz
+    ORDER BY verification_id + 0
+    FOR UPDATE
+)
+UPDATE verification AS v
 SET status = :VerificationStatus.CANCELLED, ended_at = :now, code_sealed = NULL, step_due_at = NULL
-WHERE number = :number AND account_id + 0 = :account_id AND verification_id + 0 < :verification_id
-    AND dialect = :dialect AND status = :VerificationStatus.PENDING AND expires_at > :now::timestamptz
+FROM pending
+WHERE v.account_id = ANY (ARRAY[pending.account_id]) AND v.verification_id = ANY (ARRAY[pending.verification_id])
 
 -- The verification that a message's id belongs to.
 -- name: verification_find -> row? VerificationRow

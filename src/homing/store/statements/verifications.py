@@ -264,10 +264,12 @@ async def verification_cancel(db: Executor, *, now: datetime, account_id: int, v
 
 
 async def verifications_cancel_earlier(
-    db: Executor, *, now: datetime, number: str, account_id: int, verification_id: int, dialect: int
+    db: Executor, *, number: str, account_id: int, verification_id: int, dialect: int, now: datetime
 ) -> None:
-    """The pending ones that a dialect sent to a number before a verification."""
-    await execute(db, _SQL["verifications_cancel_earlier"], now, number, account_id, verification_id, dialect)
+    """The pending ones that a dialect sent to a number before a verification. They are locked in the order of
+    checks.
+    """
+    await execute(db, _SQL["verifications_cancel_earlier"], number, account_id, verification_id, dialect, now)
 
 
 async def verification_find(db: Executor, *, now: datetime, message_id: int, account_id: int) -> VerificationRow | None:
