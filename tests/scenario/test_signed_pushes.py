@@ -12,8 +12,8 @@ import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from homing import limits
-from homing.admin.signing_secrets import make_signing_secret, signing_key
+from homing import errors, limits
+from homing.admin.signing_secrets import make_signing_secret, rotate_signing_secret, signing_key
 from homing.delivery.signing import SigningKey, signed_headers
 from homing.model import PushKind, UserRole
 from tests.support.command import homing, homing_json
@@ -152,6 +152,28 @@ async def test_another_rotation_ends_the_secret_before_the_previous_one(server: 
     await command(server, "webhook", "secret", "rotate", account.name, "--keep-hours", "0")
     (fourth,) = await secrets_of(server, account.name)
     assert fourth not in (own, first, third)
+
+
+async def test_of_simultaneous_rotations_each_that_succeeds_gives_a_secret_that_signed(server: Server) -> None:
+    account = await server.account()
+    (first,) = await secrets_of(server, account.name)
+
+    async def rotate() -> str | None:
+        try:
+            async with server.database.transaction() as transaction:
+                return await rotate_signing_secret(transaction, server.vault, account.account_id, now=datetime.now(UTC))
+        except errors.InvalidInput:
+            return None
+
+    rotated = [secret for secret in await asyncio.gather(*(rotate() for _ in range(8))) if secret]
+    current, previous = await secrets_of(server, account.name)
+    assert current in rotated
+    assert previous in (first, *rotated)
+    rows = await server.query(
+        "SELECT before FROM audit WHERE kind = 'signing_secret' AND act = 'insert' AND account_id = $1",
+        account.account_id,
+    )
+    assert len(rows) == 1 + len(rotated)
 
 
 async def test_secrets_are_sealed_for_their_account_and_hidden_in_the_audit_log(server: Server) -> None:

@@ -82,7 +82,8 @@ async def rotate_signing_secret(
     await statements.signing.signing_secrets_revoke_older(transaction, account_id=account_id)
     await statements.signing.signing_secret_expire(transaction, account_id=account_id, expires_at=now + overlap)
     sealed = NewSigningSecret(account_id=account_id, secret=_seal(vault, account_id, secret))
-    await statements.signing.signing_secrets_create(transaction, secrets=[sealed])
+    if not await statements.signing.signing_secrets_create(transaction, secrets=[sealed]):
+        raise errors.InvalidInput("the signing secret was replaced by somebody else at the same time; show it first")
     return secret
 
 

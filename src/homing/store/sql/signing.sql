@@ -7,12 +7,13 @@ FROM signing_secret
 WHERE account_id = ANY (:account_ids::bigint[]) AND (expires_at IS NULL OR expires_at > now())
 ORDER BY account_id, expires_at DESC NULLS FIRST
 
--- Only where an account has no current one.
--- name: signing_secrets_create
+-- Only where an account has no current one; gives the accounts.
+-- name: signing_secrets_create -> values
 -- takes: secrets NewSigningSecret
 INSERT INTO signing_secret (account_id, secret)
 SELECT s.account_id, s.secret FROM unnest(:secrets) AS s (account_id bigint, secret bytea)
 ON CONFLICT (account_id) WHERE expires_at IS NULL DO NOTHING
+RETURNING account_id
 
 -- The first step of a rotation.
 -- name: signing_secret_expire -> value?
