@@ -38,6 +38,9 @@ async def test_the_funnel_counts_by_country_network_carrier_and_app(server: Serv
         lambda funnel: (funnel.total.sent, funnel.total.delivered, funnel.total.converted) == (4, 4, 2),
     )
     assert [(one.key, one.sent, one.converted) for one in funnel.by["country"]] == [("CN", 3, 2), ("IN", 1, 0)]
+    china, india = funnel.by["country"]
+    assert (china.revenue_micro, china.charge_per_conversion_micro) == (93_000, 46_500)
+    assert (india.revenue_micro, india.charge_per_conversion_micro) == (4_000, None), "nobody converted"
     assert sum(one.sent for one in funnel.by["network"]) == 4
     assert sum(one.sent for one in funnel.by["carrier"]) == 4
     assert [(one.key, one.sent) for one in funnel.by["app"]] == [(account.app, 4)]
@@ -50,6 +53,8 @@ async def test_the_funnel_counts_by_country_network_carrier_and_app(server: Serv
     assert "Sent 4 Delivered 4 100% (51.0% – 100%) Converted 2 50.0% (15.0% – 85.0%)" in words
     assert f"{account.name} {account.name} not enough traffic 4" in words
     assert "By carrier" in words
+    assert "Charge per conversion" in words
+    assert "$0.0465" in words.partition("India")[0]
 
 
 async def test_what_is_declared_of_an_app_stands_above_what_shows(server: Server) -> None:
