@@ -1,7 +1,10 @@
 """Bearer keys of Homing's own API: what opens an account, and what a key may be used for."""
 
 import asyncio
+import json
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,8 +13,11 @@ from homing.dialects.registry import DIALECTS
 from homing.dialects.v1.operations import OPERATIONS
 from homing.dialects.v1.scopes import SCOPES
 from homing.errors import InvalidInput
+from homing.model import UserRole
+from tests.support.command import homing
 from tests.support.server import Server
 from tests.support.v1 import V1Client, new_token, problem, v1_client
+from tests.support.viewer import signed_in
 from tests.support.waiting import until
 
 
@@ -148,3 +154,33 @@ async def test_the_last_use_is_noted_and_is_no_change_of_settings(server: Server
     assert await noted() == first
     after = await server.query("SELECT count(*) AS n FROM audit WHERE account_id = $1", client.account.account_id)
     assert after[0]["n"] == before[0]["n"]
+
+
+async def test_a_key_is_shown_as_it_is_pasted_with_its_scopes_and_last_use(server: Server) -> None:
+    account = await server.account()
+
+    async def run(*words: str) -> Any:
+        return json.loads(await homing(server.dsn, "credential", *words, "--json", data=server.data))
+
+    create = ("create", account.name, "--dialect", "v1")
+    made = await run(*create, "--scope", "messages:write", "--scope", "account:read")
+    assert made["token"] == f"hm_{made['key']}_{made['secret']}"
+    assert (await V1Client(server, account, made["token"]).get("/v1/balance")).status == 200
+
+    async def listed() -> Any:
+        return next(row for row in await run("list", account.name) if row["key"] == made["key"])
+
+    row = await until(listed, lambda row: row["last_used_at"] is not None)
+    assert row["scopes"] == ["account:read", "messages:write"]
+    refused = await homing(server.dsn, "credential", *create, "--scope", "messages", data=server.data, status=1)
+    assert "messages:read" in refused
+
+
+async def test_the_console_shows_a_new_key_once_as_it_is_pasted(server: Server, console: str) -> None:
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    made = await viewer.post("/credentials", {"do": "create", "dialect": "v1", "label": "shop"})
+    shown = re.search(r'id="token">(hm_\w+)<', made.text)
+    assert shown
+    assert (await V1Client(server, account, shown[1]).get("/v1/balance")).status == 200
+    assert shown[1].rpartition("_")[2] not in (await viewer.get("/credentials")).text
