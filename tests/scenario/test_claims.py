@@ -179,6 +179,33 @@ async def test_an_answer_stands_though_its_attempt_was_told_as_unknown_before(ba
     assert await prove(bank.plain, now()) == []
 
 
+async def test_what_a_carrier_has_accepted_after_all_does_not_go_by_the_next_one_without_its_code(
+    bank: Bank, fleet: CarrierFleet
+) -> None:
+    """Its claim lapsed, it was moved to the next carrier's lane, and then the first carrier's answer was stored."""
+    account = await bank.account(balance=10_000_000)
+    bank.databases[1].is_unavailable = True  # until the message stands as it is moved
+    try:
+        (message_id,) = await bank.send(0, account, [group("1", 1)])
+        await bank.query("UPDATE message SET masked_text = '****' WHERE message_id = $1", message_id)
+        await bank.query("UPDATE queue SET attempts = 1 WHERE message_id = $1", message_id)
+        until_at = now() + timedelta(hours=1)
+        message = Outbound(account.account_id, message_id, 1, "1", "S", "1234", 0, 1, until_at, Traffic.TRANSACTIONAL)
+        answered = AnsweredMessage(bank.lane + 1_000, message, Answer(Outcome.ACCEPTED, "ab34"), now())
+        await recorder(bank).record([answered])
+    finally:
+        bank.databases[1].is_unavailable = False
+
+    async def lanes() -> list[int]:
+        return [row["lane"] for row in await bank.query("SELECT lane FROM queue WHERE message_id = $1", message_id)]
+
+    await until(lanes, lambda found: found == [0])
+    assert [(row["attempt"], row["carrier_ref"]) for row in await attempts(bank, [message_id])] == [(1, "ab34")]
+    (row,) = await bank.query("SELECT state, text FROM message WHERE message_id = $1", message_id)
+    assert tuple(row) == (MessageState.SENT, "****")
+    assert await prove(bank.plain, now()) == []
+
+
 async def test_a_claim_that_lapsed_keeps_its_own_time_and_does_not_say_that_a_living_process_died(
     bank: Bank, fleet: CarrierFleet
 ) -> None:

@@ -165,7 +165,7 @@ class Dispatcher:
 
     async def _start(self, lane: int, rows: Sequence[ClaimedMessage], now: datetime) -> None:
         traffic = lane % limits.LANES_PER_CARRIER
-        to_submit, expired = [], []
+        to_submit, expired, accepted = [], [], []
         for row in rows:
             if row.message_id in self._in_flight:
                 # Its claim has ended only because the database was unavailable: its answer is still to come, or to be
@@ -173,6 +173,9 @@ class Dispatcher:
                 continue
             if row.expires_at <= now or TABLE[MessageState(row.state)].final:
                 expired.append(row)
+                continue
+            if row.state != MessageState.QUEUED:
+                accepted.append(row)  # by another carrier, whose answer came after its claim had lapsed
                 continue
             message = _outbound(row, traffic)
             if row.previous_owner is not None and self._may_have_left(row):
@@ -196,6 +199,12 @@ class Dispatcher:
             self._tracked(self._submit(lane, to_submit, now))
         if expired:
             await self._expire(lane, expired, now)
+        if accepted:  # their receipts are awaited; a code is no longer in the text
+            await statements.dispatch.queue_await(
+                self._database,
+                grace=timedelta(seconds=limits.EXPIRY_GRACE_S),
+                keys=[QueueKey(lane=lane, message_id=row.message_id) for row in accepted],
+            )
 
     async def _submit(self, lane: int, batch: Sequence[Outbound], started_at: datetime) -> None:
         """Submits a batch. Messages that the carrier leaves unanswered count as unknown if they may have been sent."""
