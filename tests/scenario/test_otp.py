@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 
 from homing.admin import guard_settings
@@ -281,6 +282,44 @@ async def test_an_order_whose_first_call_was_refused_can_be_sent(server: Server,
     await server.query("UPDATE balance SET balance_micro = 0 WHERE account_id = $1", poor.account.account_id)
     assert await poor.send(orderId="o") == sent
     await server.query("UPDATE balance SET balance_micro = 9980000 WHERE account_id = $1", poor.account.account_id)
+
+
+async def test_a_process_that_is_killed_leaves_no_code_that_cannot_be_checked_and_sends_none_twice(
+    shop: Shop, server: Server
+) -> None:
+    """Whoever heard nothing asks again with the same orderId, of another process."""
+    address = f"127.0.0.1:{free_port()}"
+    doomed = await server.start("api", "api-killed", HOMING_HTTP_ADDRESS=address)
+    client = Client(f"http://{address}")
+    heard: dict[str, str | None] = {}
+
+    def body(order: str) -> dict[str, str]:
+        number = f"{QUEUED}3{int(order[2:]):07d}"
+        return {"appId": shop.account.app, "to": number, "code": order, "orderId": order}
+
+    async def ask_until_it_is_gone() -> None:
+        while True:
+            order = f"k-{len(heard)}"
+            heard[order] = None
+            try:
+                reply = await client.laaffic(shop.account, "POST", "/otp/verification/sendRule", body=body(order))
+            except aiohttp.ClientError:
+                return
+            heard[order] = reply.json["data"]["verificationId"]
+            if len(heard) == 100:
+                doomed.process.kill()
+
+    await asyncio.gather(*(ask_until_it_is_gone() for _each in range(30)))
+    await doomed.process.wait()
+    server.processes.remove(doomed)
+    await client.close()
+    assert len(heard) >= 100
+    for order, verification_id in heard.items():
+        again = await shop.good("POST", "/otp/verification/sendRule", body(order))
+        assert verification_id in (None, again["verificationId"])
+        assert await shop.verify(again["verificationId"], order) == ("0", "success", 0)
+    messages, _gift, balance = await server.holdings(shop.account)
+    assert (messages, balance) == (len(heard), 10_000_000 - len(heard) * 20_000)
 
 
 async def test_a_test_number_gets_its_own_code_and_its_orders_are_answered_once_too(shop: Shop) -> None:
