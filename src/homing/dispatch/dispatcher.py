@@ -219,7 +219,7 @@ class Dispatcher:
             async with asyncio.timeout(limits.CARRIER_SUBMIT_TIMEOUT_S):
                 await self._carrier.submit(batch, on_answer, self._before_write)
         except Exception as error:
-            text = storable_text(repr(error), limits.CARRIER_TEXT_CHARS_MAX)
+            text = storable_text(shown_error(error), limits.CARRIER_TEXT_CHARS_MAX)
             reason = Reason.of(ReasonCode.ATTEMPT_CARRIER_FAILED, error=text)
             log.warning("carrier_failed", carrier=self._name, **describe(error))
         finally:
@@ -328,6 +328,13 @@ class Dispatcher:
                 await statements.messages.queue_remove(
                     transaction, keys=[QueueKey(lane=lane, message_id=message_id) for message_id in already_final]
                 )
+
+
+def shown_error(error: Exception) -> str:
+    """What a timeline shows of an unexpected error. Others' texts than the system's and our own can quote the message
+    that was being sent, or another of its batch.
+    """
+    return repr(error) if isinstance(error, (OSError, errors.HomingError)) else type(error).__name__
 
 
 def _logged(answered: AnsweredMessage) -> dict[str, object]:
