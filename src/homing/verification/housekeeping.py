@@ -8,8 +8,8 @@ from typing import Final
 from homing.store import statements
 from homing.store.database import Database
 
-ROWS_MAX: Final = 5_000
-"""That a transaction forgets: a send that needs one of them waits for no more."""
+ROWS_MAX: Final = 50_000
+"""That a transaction forgets: a send that needs one of them waits for no more. Each reads all that limits have used."""
 
 
 async def forget_calls_and_codes(database: Database) -> None:

@@ -130,6 +130,7 @@ WHERE c.account_id = ANY (ARRAY[k.account_id]) AND c.scope = k.scope AND c.key =
 -- Forgets up to `rows_max` answers of two days ago; gives how many. What others have locked stays until the next time:
 -- batches lock in the order of the keys, and must not wait for this one for ever.
 -- name: answered_calls_forget -> value
+-- slow
 WITH old AS MATERIALIZED (
     SELECT account_id, scope, key
     FROM answered_call
@@ -146,6 +147,7 @@ SELECT count(*) AS n FROM old
 
 -- As above, of limits whose last window is over.
 -- name: limits_forget -> value
+-- slow
 WITH old AS MATERIALIZED (
     SELECT account_id, scope, key
     FROM limit_use

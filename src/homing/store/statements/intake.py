@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from homing import limits
 from homing.store import queries
 from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
@@ -185,9 +186,11 @@ async def answered_calls_forget(db: Executor, *, rows_max: int) -> int:
     """Forgets up to `rows_max` answers of two days ago; gives how many. What others have locked stays until the next
     time: batches lock in the order of the keys, and must not wait for this one for ever.
     """
-    return await fetch_row(db, _SQL["answered_calls_forget"], single(int), rows_max)
+    return await fetch_row(
+        db, _SQL["answered_calls_forget"], single(int), rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
 
 
 async def limits_forget(db: Executor, *, rows_max: int) -> int:
     """As above, of limits whose last window is over."""
-    return await fetch_row(db, _SQL["limits_forget"], single(int), rows_max)
+    return await fetch_row(db, _SQL["limits_forget"], single(int), rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
