@@ -18,7 +18,7 @@ from tests.support.command import homing
 from tests.support.server import Server
 from tests.support.v1 import V1Client, new_token, problem, v1_client
 from tests.support.viewer import signed_in
-from tests.support.waiting import until
+from tests.support.waiting import stays, until
 
 
 async def test_a_key_opens_its_account_and_no_other(server: Server) -> None:
@@ -150,8 +150,7 @@ async def test_the_last_use_is_noted_and_is_no_change_of_settings(server: Server
     assert first is not None
     assert datetime.now(UTC) - first < timedelta(minutes=1)
     await client.get("/v1/balance")
-    await asyncio.sleep(1.5)
-    assert await noted() == first
+    await stays(noted, first, for_s=1.5)
     after = await server.query("SELECT count(*) AS n FROM audit WHERE account_id = $1", client.account.account_id)
     assert after[0]["n"] == before[0]["n"]
 

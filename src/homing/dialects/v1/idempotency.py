@@ -22,6 +22,8 @@ from homing.store.statements.intake import NewAnsweredCall
 SCOPE: Final = "v1"
 REPLAYED: Final = (("idempotency-replayed", "true"),)
 STATUS_DIGITS: Final = 3
+STORED_TRIES: Final = 5
+STORED_S: Final = 0.05  # between two looks for what another process is about to store
 
 
 def once(call: V1Call, status: int, answer: Callable[[PreparedSubmission], bytes]) -> AnswerOnce | None:
@@ -74,9 +76,24 @@ class AnsweredCalls:
         done = self._running[place] = asyncio.get_running_loop().create_future()
         try:
             return await self.find(call) or await self._store(call, await run(call))
+        except V1Refusal as refusal:
+            if refusal.code != "already_verified":
+                raise
+            earlier = await self._find_soon(call)
+            if earlier is None:
+                raise
+            return earlier
         finally:
             del self._running[place]
             done.set_result(None)
+
+    async def _find_soon(self, call: V1Call) -> HttpResponse | None:
+        """What another process that did the same call a moment ago is about to store."""
+        for _try in range(STORED_TRIES):
+            if (earlier := await self.find(call)) is not None:
+                return earlier
+            await asyncio.sleep(STORED_S)
+        return None
 
     async def _store(self, call: V1Call, response: HttpResponse) -> HttpResponse:
         """What the key is answered with: another process may have been first."""
