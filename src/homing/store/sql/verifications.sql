@@ -93,20 +93,20 @@ WITH guess AS MATERIALIZED (
     JOIN verification_message AS m
         ON m.account_id = ANY (ARRAY[g.account_id]) AND m.message_id = ANY (ARRAY[g.message_id])
 ), locked AS MATERIALIZED (
-    SELECT v.account_id, v.verification_id, v.status, v.attempts, v.attempts_max, v.expires_at, v.ended_at, v.latest_id
-    FROM verification AS v
-    JOIN (SELECT DISTINCT account_id, verification_id FROM guess) AS asked
-        ON v.account_id = ANY (ARRAY[asked.account_id]) AND v.verification_id = ANY (ARRAY[asked.verification_id])
-    ORDER BY asked.account_id, asked.verification_id
+    SELECT g.nth, g.is_right, v.account_id, v.verification_id, v.status, v.attempts, v.attempts_max, v.expires_at,
+        v.ended_at, v.latest_id
+    FROM guess AS g
+    JOIN verification AS v
+        ON v.account_id = ANY (ARRAY[g.account_id]) AND v.verification_id = ANY (ARRAY[g.verification_id])
+    ORDER BY g.account_id, g.verification_id, g.nth
     FOR UPDATE OF v
 ), ordered AS (
-    SELECT g.nth, g.is_right, l.*,
-        l.attempts + count(*) FILTER (WHERE NOT g.is_right) OVER earlier AS wrong_before,
-        coalesce(bool_or(g.is_right) OVER earlier, false) AS right_before
-    FROM guess AS g
-    JOIN locked AS l USING (account_id, verification_id)
+    SELECT l.*,
+        l.attempts + count(*) FILTER (WHERE NOT l.is_right) OVER earlier AS wrong_before,
+        coalesce(bool_or(l.is_right) OVER earlier, false) AS right_before
+    FROM locked AS l
     WINDOW earlier AS (
-        PARTITION BY g.account_id, g.verification_id ORDER BY g.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        PARTITION BY l.account_id, l.verification_id ORDER BY l.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     )
 ), judged AS MATERIALIZED (
     SELECT *,
