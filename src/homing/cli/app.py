@@ -151,7 +151,7 @@ async def change(
     number_limit: CodeLimit | None,
     **urls: str | None,
 ) -> Reply:
-    """Change an app's push addresses, its limits for verification codes, or whether it reports conversions.
+    """Change an app's addresses, code limits, conversion reports.
 
     A limit counts from the first code: 5/hour, 100/2days.
 
