@@ -263,7 +263,8 @@ async def test_a_scheduled_message_waits_and_can_be_cancelled_once(server: Serve
     row = await server.query_row("SELECT due_at FROM queue WHERE message_id = $1", int(reply.json["id"]))
     assert abs(row["due_at"] - send_at) < timedelta(seconds=5)
     path = f"/v1/messages/{reply.json['id']}"
-    assert (await client.get(path)).json["status"] == "queued"
+    shown = (await client.get(path)).json
+    assert (shown["status"], shown["send_at"]) == ("queued", reply.json["send_at"])
     cancelled = await client.post(f"{path}/cancel")
     assert (cancelled.status, cancelled.json["status"]) == (200, "cancelled")
     assert cancelled.json["price"]["amount"] == "0"

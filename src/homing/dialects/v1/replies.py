@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -178,6 +178,15 @@ class LookupView(msgspec.Struct, omit_defaults=True, kw_only=True):
     price: Money | None = None
 
 
+class _Notes(msgspec.Struct):
+    """Of a message's notes (intake/submission.py) what this API wrote there."""
+
+    send_at: datetime | None = None
+
+
+_read_notes: Final = msgspec.json.Decoder(_Notes).decode
+
+
 def money_of(micro: int) -> Money:
     return Money(trimmed(micro), CURRENCY)
 
@@ -235,10 +244,15 @@ def message_view(row: MessageRow | ListedMessage) -> MessageView:
         price=money_of(row.charge_micro - row.refund_micro),
         country=row.country or None,
         created_at=time_of_id(row.message_id),
+        send_at=_send_at(row.notes) if isinstance(row, MessageRow) else None,
         sent_at=whole_second(row.sent_at),
         finished_at=whole_second(row.final_at),
         error=_failure(row.error_code, row.error_text, row.reason),
     )
+
+
+def _send_at(notes: str | None) -> datetime | None:
+    return None if notes is None else whole_second(_read_notes(notes).send_at)
 
 
 def code_message_view(row: VerificationMessageRow, number: str) -> MessageView:

@@ -86,7 +86,7 @@ class MessageSending:
         )
         if isinstance(body, MessagesBody):
             return await self._send_many(call, body, draft, send_at)
-        draft = msgspec.structs.replace(draft, groups=(group_of(call.account, body),))
+        draft = msgspec.structs.replace(draft, groups=(group_of(call.account, body, send_at),))
         if body.dry_run:
             return HttpResponse(encode(quote_view(self._intake.quote(draft).messages[0])))
 
@@ -114,7 +114,7 @@ class MessageSending:
         groups: dict[int, MessageGroup] = {}
         for place, item in enumerate(body.messages):
             try:
-                groups[place] = group_of(call.account, item, f"messages/{place}/")
+                groups[place] = group_of(call.account, item, send_at, f"messages/{place}/")
             except errors.Refusal as refusal:
                 refused[place] = refusal
 
@@ -164,14 +164,16 @@ class MessageSending:
         return at, max(0, round(wait.total_seconds()))
 
 
-def group_of(account: Profile, item: MessageBody | MessageItem, place: str = "") -> MessageGroup:
+def group_of(
+    account: Profile, item: MessageBody | MessageItem, send_at: datetime | None, place: str = ""
+) -> MessageGroup:
     """Raises a `Refusal` that names the member."""
     text = storable(item.text, f"{place}text")
     if not text or text.isspace():
         raise wrong_member(f"{place}text", "it is empty", "text_empty")
     recipient = recipient_of(item.to, item.reference or None, place)
     sender = sender_of(account, None if item.sender is UNSET else item.sender, place)
-    return MessageGroup(text, sender, (recipient,))
+    return MessageGroup(text, sender, (recipient,), notes=None if send_at is None else {"send_at": send_at})
 
 
 def _results(
