@@ -142,7 +142,7 @@ class AnswerRecorder:
             now,
             item.lane,
             answer.error_code,
-            _error_text(answer),
+            carrier_words(item),
             self._carrier_id,
             answer.carrier_ref,
             self._failover.cost(self._carrier_id, message) if answer.outcome is Outcome.ACCEPTED else None,
@@ -165,7 +165,7 @@ class AnswerRecorder:
                     outcome=int(item.answer.outcome),
                     carrier_ref=item.answer.carrier_ref,
                     error_code=item.answer.error_code,
-                    error_text=_error_text(item.answer),
+                    error_text=carrier_words(item),
                     reason=None if item.answer.reason is None else encode_reason(item.answer.reason),
                 )
                 for item in batch
@@ -187,6 +187,7 @@ class AnswerRecorder:
             await statements.dispatch.parts_add(transaction, carrier_id=self._carrier_id, parts=parts)
 
 
+QUOTED: Final = "…"  # in place of the message in what a carrier says of it
 STATES: Final = {
     Outcome.ACCEPTED: MessageState.SENT,
     Outcome.REFUSED: MessageState.REJECTED,
@@ -219,5 +220,11 @@ def _may_be_retried(item: AnsweredMessage) -> bool:
             return False
 
 
-def _error_text(answer: Answer) -> str | None:
-    return None if answer.error_text is None else storable_text(answer.error_text, limits.CARRIER_TEXT_CHARS_MAX)
+def carrier_words(item: AnsweredMessage) -> str | None:
+    """The carrier's words, without the message if they quote it: it may hold a code."""
+    words = item.answer.error_text
+    if words is None:
+        return None
+    if item.message.text:
+        words = words.replace(item.message.text, QUOTED)
+    return storable_text(words, limits.CARRIER_TEXT_CHARS_MAX)

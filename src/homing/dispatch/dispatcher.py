@@ -251,7 +251,7 @@ class Dispatcher:
                 "breaker_changed",
                 carrier=self._name,
                 breaker="closed" if self._breaker.is_closed else "open",
-                answer=answer.error_text if answer.reason is None else answer.reason.code,
+                answer=answer.error_code if answer.reason is None else answer.reason.code,
             )
             self._health_changed()
         self._queue_answer(AnsweredMessage(lane, message, answer, started_at))

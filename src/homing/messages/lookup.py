@@ -40,7 +40,7 @@ class MessageLookup:
         return {row.message_id: row for row in rows if row is not None}
 
     async def by_reference(self, account_id: int, reference: str) -> MessageRow | None:
-        """The latest message with a reference that the customer gave (lia: uid, laaffic: orderId)."""
+        """The latest message with a reference that the customer gave."""
         return await statements.messages.message_by_reference(
             self._database, account_id=account_id, reference=reference
         )

@@ -1,4 +1,4 @@
--- Shares of codes that were entered, as customers count them themselves (laaffic dialect, otp/backfillRate). They name no
+-- Shares of codes that were entered, as customers count them themselves. They name no
 -- message: they stand beside Homing's own figures, and nothing is learnt from them.
 -- compatible: 0029
 CREATE TABLE reported_rate (

@@ -1,4 +1,4 @@
--- IDs of code templates and flows have six digits: the vendor's SDK of the laaffic dialect leaves an ID out of a path when
+-- IDs of code templates and flows have six digits: a vendor's SDK leaves an ID out of a path when
 -- its digits occur anywhere in the URL, as `3` does in `/v3/`.
 -- compatible: 0029
 ALTER TABLE code_template ALTER COLUMN template_id RESTART WITH 100001;
