@@ -297,7 +297,9 @@ async def let_make_databases(superuser_dsn: str | None) -> None:
     """Homing's role may make databases, each of which it then owns, as it owns an installation's: else nothing more."""
     connection = await asyncpg.connect(superuser_dsn)
     try:
-        await connection.execute("ALTER ROLE homing CREATEDB")
+        async with connection.transaction():  # workers do it at once: PostgreSQL refuses the second of two changes
+            await connection.execute("SELECT pg_advisory_xact_lock(1)")
+            await connection.execute("ALTER ROLE homing CREATEDB")
     finally:
         await connection.close()
 

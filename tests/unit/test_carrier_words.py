@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from homing.carriers.base import Answer
 from homing.dispatch.answers import AnsweredMessage, carrier_words
-from homing.model import Outbound, Outcome
+from homing.model import Answer, Outbound, Outcome
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 CODE = "424242 is your code"
