@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.server import Server
+from tests.support.v1 import new_token
 
 PAGE = Path(__file__).parents[2] / "docs" / "integrate" / "clients.md"
 BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVED = "127.0.0.1:8080"
+DEMO_KEY = "hm_demo_7bz1lzh9"
 
 
 def steps() -> list[tuple[str, str]]:
@@ -41,7 +43,7 @@ def run(program: str, names: dict[str, Any]) -> str:
 async def test_the_guide_does_and_prints_what_it_shows(server: Server) -> None:
     """With an account of its own in place of the demo's, whose balance other tests go by."""
     account, shown = await server.account(), server.demo
-    instead = {SERVED: server.address} | {
+    instead = {SERVED: server.address, DEMO_KEY: await new_token(server, account)} | {
         getattr(shown, name): getattr(account, name) for name in ("key", "secret", "app", "api_id", "api_password")
     }
     blocks = steps()

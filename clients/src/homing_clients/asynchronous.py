@@ -13,14 +13,15 @@ from homing_clients.course import RetryState
 from homing_clients.errors import ClientError
 
 C = TypeVar("C", bound=ClientDialect)
+C_co = TypeVar("C_co", bound=ClientDialect, covariant=True)  # a call of a base class is made by its subclass' client
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class AsyncClient(Generic[C]):
+class AsyncClient(Generic[C_co]):
     """Makes calls, any number at once, on one event loop. Close it, or use it in an `async with`."""
 
-    def __init__(self, calls: C, terms: CallTerms) -> None:
+    def __init__(self, calls: C_co, terms: CallTerms) -> None:
         # aiohttp takes 0.3 s to import: whoever calls synchronously, or only reads settings, does without
         from homing_clients.aiohttp_transport import AsyncTransport
 

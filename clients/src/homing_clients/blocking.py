@@ -19,14 +19,15 @@ from homing_clients.course import RetryState
 from homing_clients.errors import ClientError, NotSent, TooLarge, Unanswered
 
 C = TypeVar("C", bound=ClientDialect)
+C_co = TypeVar("C_co", bound=ClientDialect, covariant=True)  # a call of a base class is made by its subclass' client
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class BlockingClient(Generic[C]):
+class BlockingClient(Generic[C_co]):
     """Makes calls, one at a time for each thread. Close it, or use it in a `with`."""
 
-    def __init__(self, calls: C, terms: CallTerms) -> None:
+    def __init__(self, calls: C_co, terms: CallTerms) -> None:
         self._calls = calls
         self._terms = terms
         self._transport = BlockingTransport(calls.base, terms)

@@ -48,13 +48,14 @@ class ClientCall(msgspec.Struct, Generic[T], frozen=True):
     """What is asked of an endpoint, without credentials.
 
     `read` gives the typed result or raises a `ClientError`; its second argument says whether an earlier try of the same
-    call may have been done.
+    call may have been done. `idempotency_key`: by which the service knows a repetition; "" where it knows none.
     """
 
     endpoint: ClientEndpoint
     parameters: Mapping[str, object]
     read: Callable[[ClientReply, bool], T]
     repeatable: bool
+    idempotency_key: str = ""
 
 
 class BaseUrl(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ class RetryState(Generic[T]):
     def pause_s(self, error: ClientError, now_s: float) -> float:
         """Seconds to wait before the next attempt. Raises the caller's error when there is none."""
         error.endpoint, error.parameters = self._call.endpoint.name, self._call.parameters
+        error.idempotency_key = self._call.idempotency_key
         self._failures += 1
         self._in_doubt = self._in_doubt or error.in_doubt
         wait_s = min(limits.RETRY_S_MAX, limits.RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 32)) * self._rng.uniform(

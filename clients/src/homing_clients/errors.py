@@ -3,11 +3,13 @@
     ClientError
     ├── NotSent             no connection: the call did not reach the vendor
     ├── Refused             the vendor refused the call; nothing was done
-    │   ├── AccessRefused   NotAuthenticated · AddressNotAllowed · AccountLocked · ClockOff
+    │   ├── AccessRefused   NotAuthenticated · AddressNotAllowed · AccountLocked · ClockOff · ScopeMissing
     │   ├── BadParameter · NumbersEmpty · NumbersTooMany · NumbersInvalid · ContentEmpty · ContentTooLong
     │   ├── SensitiveWords · SensitiveCodeText · TemplateMismatch · TemplateMissing · BadTime · OutOfRange
     │   ├── InsufficientBalance · NoRoute · NoPrice · AlreadyNamed
-    │   ├── MessageUnknown · AlreadyReported
+    │   ├── MessageUnknown · AlreadyReported · VerificationUnknown · AlreadyVerified · VerificationOver
+    │   ├── NoMessageAccepted · TooLateToCancel · KeyReused
+    │   ├── BodyIncomplete  the call did not arrive whole
     │   ├── TooFrequent     come again later: AppLimit · NumberLimit
     │   ├── HttpRefused     an HTTP status of 4xx without the dialect's words
     │   └── VendorFault     the vendor's own failure; a send may have been done all the same
@@ -17,6 +19,7 @@
     │   └── Redirected · TooLarge
     ├── FateUnknown         one of those in doubt above, for a call that must not be repeated
     └── BadPush             a push that is not of the contract
+        └── BadSignature    or not signed with the secret
 
 A class's docstring is its message. `retryable`: the same call can succeed later. `soon`: within seconds, so that a
 client tries again by itself where that is safe. `in_doubt`: the vendor may have done what was asked. `fault`: who has
@@ -25,6 +28,8 @@ to act.
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
+
+from homing_clients.problem import Problem
 
 Fault = Literal["caller", "account", "vendor", "network"]
 
@@ -55,6 +60,10 @@ class ClientError(Exception):
         self.endpoint = ""
         self.parameters: Mapping[str, object] = {}
         """The parameters of the call, without credentials."""
+        self.idempotency_key = ""
+        """The call's: given again with the same parameters, nothing is done twice. "" where the API has none."""
+        self.problem: Problem | None = None
+        """The problem document of Homing's own API."""
 
     def __str__(self) -> str:
         detail = f"{self.code} {self.words}".strip()
@@ -102,6 +111,10 @@ class ClockOff(AccessRefused):
     """The clock of this machine is too far from the vendor's."""
 
     fault: ClassVar[Fault] = "caller"
+
+
+class ScopeMissing(AccessRefused):
+    """The key's scopes do not include this call."""
 
 
 class BadParameter(Refused):
@@ -181,6 +194,38 @@ class AlreadyReported(Refused):
     """The conversion of this message was reported before."""
 
 
+class VerificationUnknown(Refused):
+    """The account has no such verification."""
+
+
+class AlreadyVerified(Refused):
+    """The verification succeeded before; this check lets nobody in."""
+
+
+class VerificationOver(Refused):
+    """The verification has ended, or its code was sent as often as it may be."""
+
+
+class NoMessageAccepted(Refused):
+    """None of the messages was accepted; the problem document says why for each."""
+
+
+class TooLateToCancel(Refused):
+    """The message may have left already."""
+
+
+class KeyReused(Refused):
+    """The Idempotency-Key belongs to another call."""
+
+
+class BodyIncomplete(Refused):
+    """The body of the call did not arrive whole, or not in time."""
+
+    retryable = True
+    soon = True
+    fault: ClassVar[Fault] = "network"
+
+
 class TooFrequent(Refused):
     """Calls come faster than the vendor allows; this one was turned away unread."""
 
@@ -256,3 +301,7 @@ class FateUnknown(ClientError):
 
 class BadPush(ClientError):
     """The push is not of the contract."""
+
+
+class BadSignature(BadPush):
+    """The push is not signed with the secret, or was signed too long ago."""

@@ -158,15 +158,15 @@ def failure_of(reply: ClientReply) -> ClientError:
     """The error of an HTTP status other than 200 whose body has none of the dialect."""
     status = reply.status
     if status == 429:
-        return TooFrequent("HTTP 429", http_status=status, retry_after_s=_retry_after_s(reply))
+        return TooFrequent("HTTP 429", http_status=status, retry_after_s=retry_after_s(reply))
     if 400 <= status < 500:
         return HttpRefused(f"HTTP {status}", http_status=status)
     if 300 <= status < 400:
         return Redirected(f"HTTP {status}", http_status=status, in_doubt=status not in DONE_NOTHING)
-    return BadAnswer(f"HTTP {status}", http_status=status, retry_after_s=_retry_after_s(reply), in_doubt=True)
+    return BadAnswer(f"HTTP {status}", http_status=status, retry_after_s=retry_after_s(reply), in_doubt=True)
 
 
-def _retry_after_s(reply: ClientReply) -> float | None:
+def retry_after_s(reply: ClientReply) -> float | None:
     """Retry-After: seconds or a date (RFC 9110, 10.2.3)."""
     value = reply.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit() and len(value) <= DIGITS_MAX:
