@@ -51,7 +51,7 @@ COUNTRIES: Final = (
     ),
     SampleCountry("GB", "44", ("4474", "4479"), 12, "0.045", ("0.0350", "0.0372"), ("northlink", "meridian"), 8, 0.93),
     SampleCountry("PH", "63", ("63917", "63918"), 12, "0.058", ("0.0435", "0.0461"), ("pacific", "meridian"), 8, 0.85),
-    SampleCountry("ID", "62", ("62812", "62857"), 12, "0.110", ("0.0860", "0.0905"), ("pacific", "meridian"), 12, 0.86),
+    SampleCountry("ID", "62", ("62812", "62857"), 12, "0.110", ("0.0860", "0.0905"), ("pacific", "meridian"), 15, 0.86),
 )
 CARRIERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "pacific": {

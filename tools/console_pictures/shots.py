@@ -24,7 +24,7 @@ TABLET: Final = (820, 980)
 PHONE: Final = (420, 980)
 
 UNCUT: Final = """
-() => {
+async () => {
     const bar = document.querySelector("nav"), words = [...bar.querySelectorAll("a span")];
     const here = bar.querySelector("[aria-current]"), end = innerWidth - 8;
     const isCut = box => box.left < 0 && box.right > 0 || box.left < end && box.right > end;
@@ -33,9 +33,12 @@ UNCUT: Final = """
         if (here && here.getBoundingClientRect().right > end) continue;
         if (!words.some(word => isCut(word.getBoundingClientRect()))) break;
     }
+    const frame = () => new Promise(requestAnimationFrame);
+    await frame();
+    await frame();
 }
 """
-"""Scrolls the bar of pages to where it shows the present one and cuts no word."""
+"""Scrolls the bar of pages to where it shows the present one and cuts no word; returns when that is drawn."""
 
 
 @dataclass(frozen=True)

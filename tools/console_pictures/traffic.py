@@ -18,9 +18,8 @@ GENUINE: Final = 6_000
 GENUINE_S: Final = 100.0
 PUMPED_RANGES: Final = ("6281288071", "6281236640", "6285714302")
 PUMPED: Final = 900
-PUMPED_FROM_S: Final = 20.0
-PUMPED_PAUSES_S: Final = (0.4, 0.06)  # of its first messages and of the others
-PUMPED_FIRST: Final = 75
+PUMPED_FROM_S: Final = 55.0  # when the guard knows the countries' usual traffic
+PUMPED_PAUSE_S: Final = 0.05
 CODE: Final = "471906"
 RESEND_S: Final = 31.0  # a number is sent one code in 30 seconds
 DENIED_MESSAGES: Final = 26
@@ -105,11 +104,11 @@ async def _person(caller: ApiCaller, country: SampleCountry, at_s: float) -> Non
 
 
 async def _pumped(caller: ApiCaller) -> None:
-    """Codes to a few ranges that nobody enters. It begins slowly, as whoever tries a form does."""
+    """Codes to a few ranges that nobody enters."""
     await asyncio.sleep(PUMPED_FROM_S)
     for n in range(PUMPED):
         await caller.verification(f"{PUMPED_RANGES[n % len(PUMPED_RANGES)]}{caller.draw.randrange(111, 999)}")
-        await asyncio.sleep(PUMPED_PAUSES_S[n >= PUMPED_FIRST])
+        await asyncio.sleep(PUMPED_PAUSE_S)
 
 
 async def _denied(caller: ApiCaller) -> None:
