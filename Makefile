@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CORES   := $(shell getconf _NPROCESSORS_ONLN)
-# Most tests wait for processes and sockets: twice the cores are half busy, and more make the waits themselves late.
-TESTERS ?= $(shell echo $$(( 2 * $(CORES) )))
+# Most tests wait for processes and sockets: twice the cores leave them idle at times, and many more make the waits late.
+TESTERS ?= $(shell echo $$(( 2 * $(CORES) + 1 )))
 # On a terminal pip shows what it is doing: a minute of silence looks like a hang.
 PIP    := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)
 

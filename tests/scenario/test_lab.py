@@ -221,7 +221,9 @@ def test_no_process_outlives_a_report_that_was_killed(tmp_path: Path) -> None:
 
     try:
         working = until_blocking(
-            runs, lambda found: len(found) >= 2 and min(process.cpu_times().user for process in found) >= 1.5
+            runs,
+            lambda found: len(found) >= 2 and min(process.cpu_times().user for process in found) >= 1.5,
+            within_s=240,  # first it measures the accept path, which takes its time on a busy machine
         )
     finally:
         report.kill()

@@ -79,6 +79,7 @@ async def rotate_signing_secret(
     if not timedelta(0) <= overlap <= OVERLAP_MAX:
         raise errors.InvalidInput("the previous secret can stay valid for at most {n} days", n=OVERLAP_MAX.days)
     secret = secret or make_signing_secret()
+    await statements.signing.signing_secrets_lock(transaction, account_id=account_id)
     await statements.signing.signing_secrets_revoke_older(transaction, account_id=account_id)
     await statements.signing.signing_secret_expire(transaction, account_id=account_id, expires_at=now + overlap)
     sealed = NewSigningSecret(account_id=account_id, secret=_seal(vault, account_id, secret))

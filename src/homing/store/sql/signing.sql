@@ -15,6 +15,10 @@ SELECT s.account_id, s.secret FROM unnest(:secrets) AS s (account_id bigint, sec
 ON CONFLICT (account_id) WHERE expires_at IS NULL DO NOTHING
 RETURNING account_id
 
+-- Rotations of an account's secret take place one after the other.
+-- name: signing_secrets_lock
+SELECT pg_advisory_xact_lock(hashtextextended('signing_secret', :account_id))
+
 -- The first step of a rotation.
 -- name: signing_secret_expire -> value?
 UPDATE signing_secret SET expires_at = :expires_at::timestamptz

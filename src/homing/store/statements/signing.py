@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, fetch_row_or_none, fetch_rows, single
+from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("signing")
 
@@ -40,6 +40,11 @@ async def signing_secrets_valid(db: Executor, *, account_ids: Sequence[int]) -> 
 async def signing_secrets_create(db: Executor, *, secrets: Sequence[NewSigningSecret]) -> list[int]:
     """Only where an account has no current one; gives the accounts."""
     return await fetch_rows(db, _SQL["signing_secrets_create"], single(int), *columns(secrets, 2))
+
+
+async def signing_secrets_lock(db: Executor, *, account_id: int) -> None:
+    """Rotations of an account's secret take place one after the other."""
+    await execute(db, _SQL["signing_secrets_lock"], account_id)
 
 
 async def signing_secret_expire(db: Executor, *, expires_at: datetime, account_id: int) -> int | None:
