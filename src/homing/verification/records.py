@@ -1,4 +1,4 @@
-"""What is shown of verifications: lists, and the story of one with its messages."""
+"""The story of a verification with its messages, as its customer asks for it. What people see of it: search.py."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,17 +19,14 @@ class VerificationStory(msgspec.Struct, frozen=True):
 
 
 async def read_story(
-    database: Database, message_id: int, *, now: datetime, account_id: int | None = None
+    database: Database, message_id: int, *, now: datetime, account_id: int
 ) -> VerificationStory | None:
-    """By the id of any of its messages, of an account or any; None: there is none."""
+    """By the id of any of its messages; None: the account has no such verification."""
     if not 0 < message_id <= ids.ID_MAX:
         return None
-    if account_id is None:
-        row = await statements.verifications.verification_find_anywhere(database, message_id=message_id, now=now)
-    else:
-        row = await statements.verifications.verification_find(
-            database, account_id=account_id, message_id=message_id, now=now
-        )
+    row = await statements.verifications.verification_find(
+        database, account_id=account_id, message_id=message_id, now=now
+    )
     return None if row is None else await _story(database, row)
 
 
@@ -41,26 +38,6 @@ async def read_story_by_reference(
         database, account_id=account_id, app_id=app_id, reference=reference, now=now
     )
     return None if row is None else await _story(database, row)
-
-
-async def list_verifications(
-    database: Database,
-    *,
-    now: datetime,
-    rows_max: int,
-    account_id: int | None = None,
-    number: str | None = None,
-    before_id: int | None = None,
-) -> Sequence[VerificationRow]:
-    """The latest ones below an id, of an account or all, to a number or any."""
-    return await statements.verifications.verifications_listed(
-        database,
-        account_id=account_id,
-        number=number,
-        before_id=ids.ID_MAX if before_id is None else before_id,
-        rows_max=rows_max,
-        now=now,
-    )
 
 
 async def _story(database: Database, row: VerificationRow) -> VerificationStory:

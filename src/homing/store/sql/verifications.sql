@@ -182,15 +182,7 @@ JOIN verification AS v
     ON v.account_id = ANY (ARRAY[m.account_id]) AND v.verification_id = ANY (ARRAY[m.verification_id])
 WHERE m.message_id = :message_id AND m.account_id = :account_id
 
--- The same, whichever account's it is.
--- name: verification_find_anywhere -> row? VerificationRow
-SELECT
-    -- here: verification_columns
-FROM verification_message AS m
-JOIN verification AS v
-    ON v.account_id = ANY (ARRAY[m.account_id]) AND v.verification_id = ANY (ARRAY[m.verification_id])
-WHERE m.message_id = :message_id
-
+-- An app's latest verification with a reference of the customer's.
 -- name: verification_by_reference -> row? VerificationRow
 SELECT
     -- here: verification_columns
@@ -199,17 +191,8 @@ WHERE v.reference = :reference AND v.account_id + 0 = :account_id AND v.app_id =
 ORDER BY v.verification_id + 0 DESC
 LIMIT 1
 
--- The latest verifications below an id (`before_id`), of an account or all, to a number or any.
--- name: verifications_listed -> rows VerificationRow
-SELECT
-    -- here: verification_columns
-FROM verification AS v
-WHERE v.verification_id < :before_id AND (:account_id?::bigint IS NULL OR v.account_id = :account_id)
-    AND (:number?::text IS NULL OR v.number = :number)
-ORDER BY v.verification_id DESC
-LIMIT :rows_max
-
--- As `verifications_listed`, with a reference or status or any, and not below an id (`first_id`).
+-- The latest verifications below an id (`before_id`) and not below another (`first_id`), of an account or all, to a
+-- number or any, with a reference or status or any.
 -- name: verifications_searched -> rows ShownVerification
 -- not null: cost_micro is_expired account app messages
 SELECT

@@ -277,25 +277,12 @@ async def verification_find(db: Executor, *, now: datetime, message_id: int, acc
     return await fetch_row_or_none(db, _SQL["verification_find"], VerificationRow, now, message_id, account_id)
 
 
-async def verification_find_anywhere(db: Executor, *, now: datetime, message_id: int) -> VerificationRow | None:
-    """The same, whichever account's it is."""
-    return await fetch_row_or_none(db, _SQL["verification_find_anywhere"], VerificationRow, now, message_id)
-
-
 async def verification_by_reference(
     db: Executor, *, now: datetime, reference: str, account_id: int, app_id: str
 ) -> VerificationRow | None:
+    """An app's latest verification with a reference of the customer's."""
     return await fetch_row_or_none(
         db, _SQL["verification_by_reference"], VerificationRow, now, reference, account_id, app_id
-    )
-
-
-async def verifications_listed(
-    db: Executor, *, now: datetime, before_id: int, account_id: int | None, number: str | None, rows_max: int
-) -> list[VerificationRow]:
-    """The latest verifications below an id (`before_id`), of an account or all, to a number or any."""
-    return await fetch_rows(
-        db, _SQL["verifications_listed"], VerificationRow, now, before_id, account_id, number, rows_max
     )
 
 
@@ -312,7 +299,9 @@ async def verifications_searched(
     is_expired: bool | None,
     rows_max: int,
 ) -> list[ShownVerification]:
-    """As `verifications_listed`, with a reference or status or any, and not below an id (`first_id`)."""
+    """The latest verifications below an id (`before_id`) and not below another (`first_id`), of an account or all,
+    to a number or any, with a reference or status or any.
+    """
     return await fetch_rows(
         db,
         _SQL["verifications_searched"],
