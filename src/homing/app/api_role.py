@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from homing import config, errors, limits
+from homing.accounts.credential_use import CredentialUse
 from homing.accounts.directory import Directory
 from homing.accounts.query_budget import QueryBudget
 from homing.api.http.adapter import HttpAdapter
@@ -79,6 +80,7 @@ async def open_api(runtime: Runtime) -> None:
     services = Services(
         directory=directory,
         auth_guard=auth_guard,
+        credential_use=CredentialUse(database, clock),
         intake=intake,
         balances=BalanceReader(database),
         lookup=MessageLookup(database),

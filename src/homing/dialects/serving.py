@@ -12,6 +12,7 @@ from homing.dialects.base import Dialect, Dialects
 if TYPE_CHECKING:  # every command and process knows the dialects; an api process alone has these parts
     from collections.abc import Callable, Mapping
 
+    from homing.accounts.credential_use import CredentialUse
     from homing.accounts.directory import Directory
     from homing.accounts.query_budget import QueryBudget
     from homing.api.http.auth_guard import AuthGuard
@@ -27,16 +28,17 @@ if TYPE_CHECKING:  # every command and process knows the dialects; an api proces
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What a process shares among its dialects. All are open while calls are served, and drained afterwards.
 
-    `directory`: accounts by credential. `auth_guard`: slows down and locks out those who guess secrets. `intake`:
-    takes submissions. `balances`, `lookup`: an account's money and messages. `query_budget`: an account's rate of
-    queries. `conversions`: records conversions. `verifications`: sends and checks codes. `database`: for queries
-    that are this dialect's alone. `dialects`: all that there are, for what changes another dialect's message.
-    `steady_s`: Unix time by the process's clock, which does not step back. `settings`: the dialect's section, of
-    its own `settings` type; None without one.
+    `directory`: accounts by credential. `auth_guard`: slows down and locks out those who guess secrets.
+    `credential_use`: notes when a credential was used. `intake`: takes submissions. `balances`, `lookup`: an
+    account's money and messages. `query_budget`: an account's rate of queries. `conversions`: records conversions.
+    `verifications`: sends and checks codes. `database`: for queries that are this dialect's alone. `dialects`: all
+    that there are, for what changes another dialect's message. `steady_s`: Unix time by the process's clock, which
+    does not step back. `settings`: the dialect's section, of its own `settings` type; None without one.
     """
 
     directory: Directory
     auth_guard: AuthGuard
+    credential_use: CredentialUse
     intake: Intake
     balances: BalanceReader
     lookup: MessageLookup

@@ -61,8 +61,14 @@ class BearerKeys:
         if pair is None:
             raise BearerRefused("invalid")
         key, secret = pair
-        credential = self._directory.peek(self._dialect, key) or await self._directory.find(self._dialect, key)
         address = request.call.find_address()
+        credential = await self.find(key, address)
+        await self.admit(credential, address, is_right=same(credential.secret, secret))
+        return credential
+
+    async def find(self, key: str, address: str) -> Credential:
+        """The credential of a key. Raises `BearerRefused` for an unknown key, and for the caller's `address`."""
+        credential = self._directory.peek(self._dialect, key) or await self._directory.find(self._dialect, key)
         if credential is None:
             self._guard.unknown(self._dialect, key, address)
             raise BearerRefused("invalid")
@@ -70,8 +76,11 @@ class BearerKeys:
         if account.allowed_networks and not account.allows(address):
             self._guard.count(self._dialect, "address")
             raise BearerRefused("address")
-        if not await self._guard.passes(self._dialect, key, address, same(credential.secret, secret)):
-            raise BearerRefused("invalid")
-        if account.locked:
-            raise BearerRefused("locked")
         return credential
+
+    async def admit(self, credential: Credential, address: str, *, is_right: bool) -> None:
+        """Raises `BearerRefused` for a wrong secret (`is_right`: what the caller knows of it), and for a lock."""
+        if not await self._guard.passes(self._dialect, credential.key, address, is_right):
+            raise BearerRefused("invalid")
+        if credential.profile.locked:
+            raise BearerRefused("locked")

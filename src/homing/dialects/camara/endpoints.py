@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from homing import errors
-from homing.accounts.credential_use import CredentialUse
 from homing.accounts.profile import Profile
 from homing.api.http.abnormal_numbers import number_refusal
 from homing.api.http.bearer import KEYS_DIALECT, BearerKeys
@@ -55,7 +53,7 @@ class CamaraEndpoints:
 
     def __init__(self, services: Services) -> None:
         self._keys = BearerKeys(services.directory, services.auth_guard, KEYS_DIALECT)
-        self._use = CredentialUse(services.database, lambda: datetime.fromtimestamp(services.steady_s(), UTC))
+        self._use = services.credential_use
         self._verifications = services.verifications
         self._steady_s = services.steady_s
         self._failures = FailureLog()

@@ -3,17 +3,15 @@
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from homing import errors
-from homing.accounts.credential_use import CredentialUse
 from homing.accounts.profile import Credential, Profile
 from homing.api.http.abnormal_numbers import number_refusal
-from homing.api.http.bearer import BearerRefused
+from homing.api.http.bearer import BearerKeys, BearerRefused
 from homing.api.http.body import BodyFailure
 from homing.api.http.failure_log import FailureLog
 from homing.api.http.wire import Headers, HttpEndpoint, HttpRequest, HttpResponse
@@ -65,9 +63,8 @@ class HookEndpoints:
     """Each call: the hook by its address, the body, its signature, the engine, an answer that the product reads."""
 
     def __init__(self, services: Services, clock_s: Callable[[], float] = time.time) -> None:
-        self._directory = services.directory
-        self._guard = services.auth_guard
-        self._use = CredentialUse(services.database, lambda: datetime.fromtimestamp(services.steady_s(), UTC))
+        self._keys = BearerKeys(services.directory, services.auth_guard, NUMBER)
+        self._use = services.credential_use
         self._steady_s = services.steady_s
         self._intake = services.intake
         self._verifications = services.verifications
@@ -103,22 +100,12 @@ class HookEndpoints:
         the account's lock.
         """
         key = request.path[len(PATH) + len(product.name) + 1 :].rstrip("/")
-        credential = self._directory.peek(NUMBER, key) or await self._directory.find(NUMBER, key)
         address = request.call.find_address()
-        if credential is None:
-            self._guard.unknown(NUMBER, key, address)
-            raise BearerRefused("invalid")
-        account = credential.profile
-        if account.allowed_networks and not account.allows(address):
-            self._guard.count(NUMBER, "address")
-            raise BearerRefused("address")
+        credential = await self._keys.find(key, address)
         await request.read(bounds.BODY_BYTES_MAX)
         now_s = [clock_s() for clock_s in self._clocks_s]
         is_right = product.check(credential.secret, request.headers, request.body, now_s)
-        if not await self._guard.passes(NUMBER, key, address, is_right):
-            raise BearerRefused("invalid")
-        if account.locked:
-            raise BearerRefused("locked")
+        await self._keys.admit(credential, address, is_right=is_right)
         self._use.note(credential.credential_id, self._steady_s())
         return credential
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from homing import errors, limits
-from homing.accounts.credential_use import CredentialUse
 from homing.accounts.profile import Credential, Profile
 from homing.accounts.query_budget import QUERIES_BURST_FACTOR
 from homing.api.http.bearer import BearerKeys, BearerProblem, BearerRefused
@@ -58,7 +57,7 @@ class V1Endpoints:
 
         database = services.database
         self._keys = BearerKeys(services.directory, services.auth_guard, NUMBER)
-        self._use = CredentialUse(database, clock)
+        self._use = services.credential_use
         self._steady_s = services.steady_s
         self._budget = services.query_budget
         self._answered = AnsweredCalls(database, clock)
