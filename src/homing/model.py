@@ -1,6 +1,7 @@
 """The domain model: the enumerations behind the tables' small integers, and the structs that rooms exchange."""
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -117,7 +118,8 @@ class UserRole(enum.IntEnum):
 
 
 CODE_MARK: Final = "##code##"  # in the place of a code
-UNIT_S: Final = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+DAY_S: Final = 86_400
+UNIT_S: Final = {"day": DAY_S, "hour": 3_600, "minute": 60, "second": 1}
 
 
 class VerificationStatus(enum.IntEnum):
@@ -169,6 +171,26 @@ class SendLimit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def period_s(self) -> int:
         return self.period * UNIT_S[self.unit]
+
+
+class LimitWindow(msgspec.Struct, frozen=True, array_like=True):
+    """What was used of a limit in the period that began at `started_ms` (Unix time)."""
+
+    period_s: int
+    started_ms: int
+    used: int
+
+    @property
+    def ends_ms(self) -> int:
+        return self.started_ms + self.period_s * 1000
+
+
+_read_windows: Final = msgspec.json.Decoder(tuple[LimitWindow, ...]).decode
+
+
+def windows_under_way(stored: str, now_ms: int) -> Mapping[int, LimitWindow]:
+    """Of a JSON list of windows those that are not over, by their periods in seconds."""
+    return {window.period_s: window for window in _read_windows(stored) if window.ends_ms > now_ms}
 
 
 class SendQuota(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,11 +6,9 @@ from datetime import datetime
 import msgspec
 
 from homing import errors
-from homing.model import SendQuota
+from homing.model import DAY_S, SendQuota, windows_under_way
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-
-DAY_S = 86_400
 
 
 class QuotaUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,10 +79,8 @@ async def list_quotas(
 
 def _used(windows: str | None, now_ms: int) -> int:
     """Of the day that is under way."""
-    decoded = [] if windows is None else msgspec.json.decode(windows, type=list[tuple[int, int, int]])
-    return sum(
-        used for period_s, started_ms, used in decoded if period_s == DAY_S and started_ms + period_s * 1000 > now_ms
-    )
+    day = None if windows is None else windows_under_way(windows, now_ms).get(DAY_S)
+    return 0 if day is None else day.used
 
 
 async def _check_app(connection: DatabaseConnection, account_id: int, app_id: str) -> None:

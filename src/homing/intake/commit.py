@@ -92,14 +92,7 @@ async def _take_keys(
         if key in calls:
             repeated.append((prepared, key))
         else:
-            call = NewAnsweredCall(
-                account_id=prepared.account_id,
-                scope=once.scope,
-                key=once.key,
-                digest=once.digest,
-                answer=once.answer(prepared),
-            )
-            calls[key] = (prepared, call)
+            calls[key] = (prepared, _new_call(prepared, once))
     if not calls:
         return {}
     rows = await statements.intake.answered_calls_take(
@@ -123,16 +116,21 @@ async def take_key(
     transaction: DatabaseConnection, prepared: PreparedSubmission, once: AnswerOnce, now: datetime
 ) -> None:
     """Takes the key of a call that submits nothing. Raises `EarlierAnswer` when another call has it."""
-    call = NewAnsweredCall(
+    (row,) = await statements.intake.answered_calls_take(
+        transaction, now=now, since=now - ANSWERS_KEPT, calls=[_new_call(prepared, once)]
+    )
+    if row.is_earlier:
+        raise EarlierAnswer(row.answer, row.digest)
+
+
+def _new_call(prepared: PreparedSubmission, once: AnswerOnce) -> NewAnsweredCall:
+    return NewAnsweredCall(
         account_id=prepared.account_id,
         scope=once.scope,
         key=once.key,
         digest=once.digest,
         answer=once.answer(prepared),
     )
-    (row,) = await statements.intake.answered_calls_take(transaction, now=now, since=now - ANSWERS_KEPT, calls=[call])
-    if row.is_earlier:
-        raise EarlierAnswer(row.answer, row.digest)
 
 
 async def find_answer(database: Database, account_id: int, once: AnswerOnce, now: datetime) -> None:

@@ -6,12 +6,13 @@ A limit's window begins with the first message and is over after its period.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 
 from homing import errors
 from homing.intake.terms import LimitTake
+from homing.model import LimitWindow, windows_under_way
 from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.statements.intake import LimitKey, NewLimitUse
@@ -20,19 +21,8 @@ Key = tuple[int, int, str]
 """Account, scope and key: the order in which all batches lock them, so that two cannot wait for each other."""
 
 
-class LimitWindow(msgspec.Struct, frozen=True, array_like=True):
-    """A period that began at `started_ms` (Unix time) and what was used since."""
-
-    period_s: int
-    started_ms: int
-    used: int
-
-
 class LimitsChanged(Exception):
     """Another transaction has begun a limit meanwhile: this one has to begin anew."""
-
-
-_read_windows: Final = msgspec.json.Decoder(tuple[LimitWindow, ...]).decode
 
 
 class LimitUse:
@@ -57,14 +47,7 @@ class LimitUse:
         now_ms = int(now.timestamp() * 1000)
         return cls(
             now,
-            {
-                (row.account_id, row.scope, row.key): {
-                    window.period_s: window
-                    for window in _read_windows(row.windows)
-                    if window.started_ms + window.period_s * 1000 > now_ms
-                }
-                for row in rows
-            },
+            {(row.account_id, row.scope, row.key): windows_under_way(row.windows, now_ms) for row in rows},
         )
 
     def take(self, account_id: int, takes: Sequence[LimitTake]) -> errors.LimitReached | None:
@@ -99,7 +82,7 @@ class LimitUse:
         return self._stored.get(key, {}).get(period_s) or LimitWindow(period_s, self._now_ms, 0)
 
     def _row(self, key: Key, windows: Mapping[int, LimitWindow]) -> NewLimitUse:
-        ends_ms = max(window.started_ms + window.period_s * 1000 for window in windows.values())
+        ends_ms = max(window.ends_ms for window in windows.values())
         return NewLimitUse(
             account_id=key[0],
             scope=key[1],

@@ -1,14 +1,11 @@
 """What an account's and its apps' quotas ask of a submission."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from homing import errors
 from homing.accounts.profile import Profile
 from homing.intake.terms import LimitTake
-from homing.model import LimitScope
-
-DAY_S: Final = 86_400
+from homing.model import DAY_S, LimitScope
 
 
 def quota_takes(account: Profile, app_id: str, *, messages: int, total_micro: int) -> Iterator[LimitTake]:
