@@ -64,6 +64,25 @@ class PushKind(enum.IntEnum):
     RECEIPT = 4  # a final state over SMPP: one for each message ID that the customer has, and never stale
     NOTICE = 6  # an intermediate state over SMPP; receipts wait for it
     ALERT = 7  # a range that is flagged as SMS pumping; no dialect's
+    EVENT = 8  # an event that no later one makes stale, to a webhook endpoint
+
+
+EVENT_PREFIX: Final = "evt_"
+"""Before an event's id: that is its `webhook-id` as well."""
+
+
+class EventType(enum.StrEnum):
+    """What an event is about, as it is stored and as customers read it."""
+
+    MESSAGE_SENT = "message.sent"
+    MESSAGE_DELIVERED = "message.delivered"
+    MESSAGE_FAILED = "message.failed"  # every final state but delivered
+    MESSAGE_UNKNOWN = "message.unknown"  # no receipt came; one may still
+    MESSAGE_INBOUND = "message.inbound"
+    VERIFICATION_VERIFIED = "verification.verified"
+    VERIFICATION_FAILED = "verification.failed"
+    VERIFICATION_EXPIRED = "verification.expired"
+    WEBHOOK_DISABLED = "webhook.disabled"
 
 
 class PushOutcome(enum.IntEnum):

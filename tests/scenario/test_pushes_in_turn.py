@@ -78,6 +78,7 @@ async def record(
         outcome=outcome,
         due_at=due_at,
         message_id=message_id,
+        webhook_id=0,
     )
     await statements.pushes.pushes_record(bank.databases[0], results=[result])
 

@@ -75,6 +75,7 @@ class Engines:
                 keeper=CodeKeeper(vault),
                 next_id=IdSource(node).next,
                 clock=self.clock,
+                dialects=DIALECTS,
             )
             for node, (database, intake) in enumerate(zip(bank.databases, bank.intakes, strict=True), start=10)
         ]

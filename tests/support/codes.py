@@ -7,6 +7,7 @@ from typing import Any
 
 from homing.accounts.profile import Profile
 from homing.common.ids import NODES, IdSource
+from homing.dialects.registry import DIALECTS
 from homing.intake.intake import Intake, utc_now
 from homing.model import App, CheckOutcome, CodeAlphabet, CodeTemplate, Recipient
 from homing.routing.catalogue_cache import CatalogueCache
@@ -96,6 +97,7 @@ async def code_engine(server: Server) -> AsyncIterator[CodeEngine]:
             keeper=CodeKeeper(server.vault),
             next_id=next_id,
             clock=utc_now,
+            dialects=DIALECTS,
         )
     )
     await catalogue.close()

@@ -8,7 +8,7 @@
     │   ├── SensitiveWords · SensitiveCodeText · TemplateMismatch · TemplateMissing · BadTime · OutOfRange
     │   ├── InsufficientBalance · NoRoute · NoPrice · AlreadyNamed
     │   ├── MessageUnknown · AlreadyReported · VerificationUnknown · AlreadyVerified · VerificationOver
-    │   ├── NoMessageAccepted · TooLateToCancel · KeyReused
+    │   ├── NoMessageAccepted · TooLateToCancel · KeyReused · WebhookUnknown · WebhookOff · EventUnknown
     │   ├── BodyIncomplete  the call did not arrive whole
     │   ├── TooFrequent     come again later: AppLimit · NumberLimit
     │   ├── HttpRefused     an HTTP status of 4xx without the dialect's words
@@ -196,6 +196,18 @@ class AlreadyReported(Refused):
 
 class VerificationUnknown(Refused):
     """The account has no such verification."""
+
+
+class WebhookUnknown(Refused):
+    """The account has no such webhook endpoint."""
+
+
+class EventUnknown(Refused):
+    """The account has no such event, or it is no longer kept."""
+
+
+class WebhookOff(Refused):
+    """The webhook endpoint is disabled."""
 
 
 class AlreadyVerified(Refused):

@@ -1,7 +1,7 @@
 """Secrets that sign the pushes to customers (Standard Webhooks), for the pusher, the command line and the console.
 
-An account has one current secret, and during a rotation an older one that signs beside it until its end. Account 0 is
-the operator, to whom alerts of all accounts are pushed.
+An account has one current secret, and so has each of its webhook endpoints; during a rotation an older one signs beside
+it until its end. Account 0 is the operator, to whom alerts of all accounts are pushed.
 """
 
 import base64
@@ -17,7 +17,7 @@ from homing.audit import record
 from homing.common.crypto import Vault
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.signing import NewSigningSecret, SigningSecretRow
+from homing.store.statements.signing import NewSigningSecret, SigningOwner, SigningSecretRow
 
 PREFIX: Final = "whsec_"
 SECRET_BYTES: Final = 32
@@ -44,22 +44,44 @@ class SigningSecret(msgspec.Struct, frozen=True):
 async def read_signing_secrets(
     database: Database, vault: Vault, account_ids: Sequence[int]
 ) -> Mapping[int, Sequence[SigningSecret]]:
-    """The valid secrets of each account, the current one first. An account without a current secret gets one. Raises a
-    `PlatformFailure`.
+    """The valid secrets of each account, the current one first; those of its endpoints are others. An account without a
+    current secret gets one. Raises a `PlatformFailure`.
     """
-    rows = await statements.signing.signing_secrets_valid(database, account_ids=account_ids)
-    missing = set(account_ids) - {row.account_id for row in rows if row.expires_at is None}
+    owners = [SigningOwner(account_id=account_id, webhook_id=0) for account_id in account_ids]
+    secrets = await read_owned_secrets(database, vault, owners)
+    return {owner.account_id: secrets[owner.account_id, 0] for owner in owners}
+
+
+async def read_owned_secrets(
+    database: Database, vault: Vault, owners: Sequence[SigningOwner]
+) -> Mapping[tuple[int, int], Sequence[SigningSecret]]:
+    """As `read_signing_secrets`, of accounts and of endpoints, by both ids. An endpoint got its secret when it was
+    made.
+    """
+    rows = await statements.signing.signing_secrets_valid(database, owners=owners)
+    current = {(row.account_id, row.webhook_id) for row in rows if row.expires_at is None}
+    missing = {owner.account_id for owner in owners if not owner.webhook_id} - {
+        account_id for account_id, webhook_id in current if not webhook_id
+    }
     if missing:
-        made = [
-            NewSigningSecret(account_id=account_id, secret=_seal(vault, account_id, make_signing_secret()))
-            for account_id in sorted(missing)
-        ]
+        made = [_sealed(vault, account_id, 0, make_signing_secret()) for account_id in sorted(missing)]
         await statements.signing.signing_secrets_create(database, secrets=made)
-        rows = await statements.signing.signing_secrets_valid(database, account_ids=account_ids)
-    by_account: dict[int, list[SigningSecret]] = {account_id: [] for account_id in account_ids}
+        rows = await statements.signing.signing_secrets_valid(database, owners=owners)
+    by_owner: dict[tuple[int, int], list[SigningSecret]] = {
+        (owner.account_id, owner.webhook_id): [] for owner in owners
+    }
     for row in rows:
-        by_account[row.account_id].append(_opened(vault, row))
-    return by_account
+        by_owner[row.account_id, row.webhook_id].append(_opened(vault, row))
+    return by_owner
+
+
+async def create_webhook_secret(transaction: DatabaseConnection, vault: Vault, account_id: int, webhook_id: int) -> str:
+    """The first secret of an endpoint."""
+    secret = make_signing_secret()
+    await statements.signing.signing_secrets_create(
+        transaction, secrets=[_sealed(vault, account_id, webhook_id, secret)]
+    )
+    return secret
 
 
 async def rotate_signing_secret(
@@ -68,6 +90,7 @@ async def rotate_signing_secret(
     account_id: int,
     *,
     now: datetime,
+    webhook_id: int = 0,
     overlap: timedelta = OVERLAP_DEFAULT,
     secret: str | None = None,
 ) -> str:
@@ -79,10 +102,12 @@ async def rotate_signing_secret(
     if not timedelta(0) <= overlap <= OVERLAP_MAX:
         raise errors.InvalidInput("the previous secret can stay valid for at most {n} days", n=OVERLAP_MAX.days)
     secret = secret or make_signing_secret()
-    await statements.signing.signing_secrets_lock(transaction, account_id=account_id)
-    await statements.signing.signing_secrets_revoke_older(transaction, account_id=account_id)
-    await statements.signing.signing_secret_expire(transaction, account_id=account_id, expires_at=now + overlap)
-    sealed = NewSigningSecret(account_id=account_id, secret=_seal(vault, account_id, secret))
+    await statements.signing.signing_secrets_lock(transaction, account_id=account_id, webhook_id=webhook_id)
+    await statements.signing.signing_secrets_revoke_older(transaction, account_id=account_id, webhook_id=webhook_id)
+    await statements.signing.signing_secret_expire(
+        transaction, account_id=account_id, webhook_id=webhook_id, expires_at=now + overlap
+    )
+    sealed = _sealed(vault, account_id, webhook_id, secret)
     if not await statements.signing.signing_secrets_create(transaction, secrets=[sealed]):
         raise errors.InvalidInput("the signing secret was replaced by somebody else at the same time; show it first")
     return secret
@@ -90,7 +115,7 @@ async def rotate_signing_secret(
 
 async def revoke_older_secret(transaction: DatabaseConnection, account_id: int, now: datetime) -> None:
     """Ends the secret that the last rotation replaced. Raises `InvalidInput` when there is none."""
-    ends = await statements.signing.signing_secrets_revoke_older(transaction, account_id=account_id)
+    ends = await statements.signing.signing_secrets_revoke_older(transaction, account_id=account_id, webhook_id=0)
     if not any(end > now for end in ends):
         raise errors.InvalidInput("no previous signing secret is valid")
 
@@ -122,15 +147,17 @@ def signing_key(secret: str) -> bytes:
 
 def _opened(vault: Vault, row: SigningSecretRow) -> SigningSecret:
     try:
-        secret = vault.open(row.secret, _owner(row.account_id))
+        secret = vault.open(row.secret, _owner(row.account_id, row.webhook_id))
     except ValueError:
         secret = None
     return SigningSecret(row.secret_id, secret, row.created_at, row.expires_at)
 
 
-def _seal(vault: Vault, account_id: int, secret: str) -> bytes:
-    return vault.seal(secret, _owner(account_id))
+def _sealed(vault: Vault, account_id: int, webhook_id: int, secret: str) -> NewSigningSecret:
+    sealed = vault.seal(secret, _owner(account_id, webhook_id))
+    return NewSigningSecret(account_id=account_id, webhook_id=webhook_id, secret=sealed)
 
 
-def _owner(account_id: int) -> str:
-    return f"signing secret of account {account_id}"
+def _owner(account_id: int, webhook_id: int) -> str:
+    owner = f"signing secret of account {account_id}"
+    return f"{owner}, webhook {webhook_id}" if webhook_id else owner

@@ -17,6 +17,7 @@ from homing.api.http.wire import HttpEndpoint
 from homing.app.password_locks import open_auth_guard
 from homing.app.runtime import Runtime
 from homing.conversions.recorder import ConversionRecorder
+from homing.delivery.safe_http import SafeHttpClient
 from homing.dialects.serving import HttpDialect, Services
 from homing.guard.service import GuardService
 from homing.intake.intake import Intake
@@ -42,6 +43,7 @@ async def open_api(runtime: Runtime) -> None:
     """
     settings, database, clock = runtime.settings, runtime.database, runtime.clock
     numbering = Numbering.load()
+    http_client = await runtime.enter(SafeHttpClient(config.networks(settings.push.allowed_networks)))
     catalogue = await runtime.enter(CatalogueCache(database))
     guard = await runtime.enter(GuardService(database, clock.unix_s))
     directory = Directory(database=database, vault=runtime.vault, email_keyed=runtime.dialects.email_keyed)
@@ -66,6 +68,7 @@ async def open_api(runtime: Runtime) -> None:
         keeper=CodeKeeper(runtime.vault),
         next_id=runtime.node.next_id,
         clock=clock,
+        dialects=runtime.dialects,
     )
     runtime.on_close(inbox.drained)
     runtime.on_close(conversions.drained)
@@ -90,6 +93,8 @@ async def open_api(runtime: Runtime) -> None:
         database=database,
         dialects=runtime.dialects,
         steady_s=clock.unix_s,
+        vault=runtime.vault,
+        http_client=http_client,
     )
     inbound = InboundMessages(
         database=database, numbering=numbering, next_id=runtime.node.next_id, dialects=runtime.dialects

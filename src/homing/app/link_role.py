@@ -6,6 +6,7 @@ from homing import config
 from homing.aggregation.aggregator import Aggregator
 from homing.app.listeners import LearnerAndGuard
 from homing.app.runtime import Runtime
+from homing.delivery.endpoint_health import EndpointHealth
 from homing.delivery.pusher import Pusher
 from homing.delivery.safe_http import SafeHttpClient
 from homing.delivery.signing import PushSigner
@@ -15,6 +16,7 @@ from homing.dispatch.fleet import CarrierFleet
 from homing.dispatch.reroute import RerouteSweep
 from homing.dispatch.written_marks import WrittenMarks
 from homing.guard.service import GuardService
+from homing.messages.events import forget_events
 from homing.observe.work import WorkMetrics
 from homing.receipts.inbound_messages import InboundMessages
 from homing.receipts.inbox import ReceiptInbox
@@ -26,6 +28,7 @@ from homing.statistics.rollup import delete_expired
 from homing.store.due_poller import DuePoller
 from homing.store.maintenance import run_maintenance
 from homing.text.numbers import Numbering
+from homing.verification.ended import ExpiredVerifications
 from homing.verification.housekeeping import forget_calls_and_codes
 
 
@@ -50,6 +53,7 @@ async def open_link(runtime: Runtime) -> None:
         work_metrics=metrics,
         rng=rng,
         dialects=dialects,
+        endpoint_health=EndpointHealth(database=database, dialects=dialects, clock=clock),
     )
     inbox = ReceiptInbox(database=database, clock=clock, work_metrics=metrics, dialects=dialects, local_delivery=pusher)
     inbound = InboundMessages(
@@ -87,10 +91,15 @@ async def open_link(runtime: Runtime) -> None:
     runtime.background("parked_receipts", inbox.retry_parked)
     runtime.background("unmatched_inbound", inbound.run_replays)
     runtime.background("expiry", ExpirySweep(database, clock, dialects).run)
+    runtime.background("expired_verifications", ExpiredVerifications(database, clock, dialects).run)
     runtime.background(
         "maintenance",
         lambda: run_maintenance(
-            database, runtime.dsn, lambda: delete_expired(database, clock()), lambda: forget_calls_and_codes(database)
+            database,
+            runtime.dsn,
+            lambda: delete_expired(database, clock()),
+            lambda: forget_calls_and_codes(database),
+            lambda: forget_events(database),
         ),
     )
     runtime.background("pusher", pusher.run)

@@ -16,6 +16,7 @@ from homing.store.alarms import (
     CARRIER,
     CLOCK,
     DATABASE,
+    DISABLED,
     FAILED,
     GUARD,
     LEARNER,
@@ -23,6 +24,7 @@ from homing.store.alarms import (
     RESTARTED,
     STEPPED_BACK,
     UNUSABLE,
+    WEBHOOK,
     read_alarms,
 )
 from homing.store.database import Database
@@ -71,6 +73,10 @@ ALARMS: Final = {
         "/settings",
     ),
     (CARRIER, UNUSABLE): (N_("Carrier {subject} cannot run with its current settings."), "/carriers"),
+    (WEBHOOK, DISABLED): (
+        N_("Webhook endpoint {subject} was disabled: it has failed for days."),
+        "/pushes",
+    ),
     (LEARNER, FAILED): (N_("Adaptive routing has stopped updating: learning keeps failing."), "/routes"),
     (LEARNER, ACCOUNT_SKIPPED): (
         N_("Adaptive routing skips account {account}: its traffic data causes an error."),

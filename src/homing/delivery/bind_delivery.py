@@ -269,6 +269,7 @@ class BindDelivery:
                     outcome=int(attempt.outcome),
                     due_at=attempt.due_at,
                     message_id=attempt.row.message_id,
+                    webhook_id=0,
                 )
                 for attempt in attempts
             ],

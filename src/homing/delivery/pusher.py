@@ -15,11 +15,12 @@ import structlog
 from homing import errors, limits
 from homing.common.backoff import scheduled_s
 from homing.common.batching import Batcher
+from homing.delivery.endpoint_health import EndpointAttempt, EndpointHealth
 from homing.delivery.safe_http import PostResult, SafeHttpClient
 from homing.delivery.signing import PushSigner, UnreadableSecret
 from homing.dialects.base import Dialects
 from homing.messages.outbox import LEASE
-from homing.model import PushKind, PushOutcome
+from homing.model import EVENT_PREFIX, PushKind, PushOutcome
 from homing.observe.logs import is_debug
 from homing.observe.work import WorkMetrics
 from homing.store import statements
@@ -30,6 +31,7 @@ from homing.store.statements.pushes import ClaimedPush, PushResult
 PUSH_LINGER_S: Final = 0.02
 PUSH_BREAKER_FAILURES: Final = 10  # in a row, then the host rests
 PUSH_BREAKER_REST_S: Final = 30.0
+ENDPOINT_OFF: Final = "not sent: the endpoint is disabled or removed"
 log = structlog.get_logger()
 
 
@@ -92,8 +94,10 @@ class Pusher:
         work_metrics: WorkMetrics,
         rng: random.Random,
         dialects: Dialects,
+        endpoint_health: EndpointHealth,
     ) -> None:
         self._dialects = dialects
+        self._endpoint_health = endpoint_health
         self._database = database
         self._http_client = http_client
         self._signer = signer
@@ -183,7 +187,7 @@ class Pusher:
         return len(rows) == count
 
     async def _serve(self, chain: Sequence[ClaimedPush]) -> None:
-        """Posts one message's pushes, in order."""
+        """Posts one message's pushes to one address, in order."""
         try:
             for push in chain:
                 await self._records.put(await self._post(push))
@@ -199,8 +203,10 @@ class Pusher:
             self._place_freed.set()
 
     async def _post(self, push: ClaimedPush) -> PushAttempt:
-        rest_s = self._breaker.open_for_s(push.url, time.monotonic())
         now = self._clock()
+        if not push.url:
+            return PushAttempt(push, now, PostResult(None, ENDPOINT_OFF, 0), PushOutcome.GIVEN_UP, None)
+        rest_s = self._breaker.open_for_s(push.url, time.monotonic())
         if rest_s:
             due_at = now + timedelta(seconds=rest_s * self._rng.uniform(1.0, 1.5))
             return PushAttempt(push, now, PostResult(None, "", -1), PushOutcome.PENDING, due_at)
@@ -216,7 +222,7 @@ class Pusher:
 
     async def _signed_post(self, push: ClaimedPush, now: datetime) -> PostResult:
         try:
-            headers = await self._signer.headers(push.account_id, f"push_{push.push_id}", now, push.body)
+            headers = await self._signer.headers(push.account_id, push.webhook_id, _webhook_id(push), now, push.body)
         except UnreadableSecret as error:
             return PostResult(None, str(error), 0)
         return await self._http_client.post(push.url, push.body, headers, account_id=push.account_id)
@@ -243,9 +249,22 @@ class Pusher:
                     outcome=int(attempt.outcome),
                     due_at=attempt.due_at,
                     message_id=attempt.push.message_id,
+                    webhook_id=attempt.push.webhook_id,
                 )
                 for attempt in attempts
             ],
+        )
+        await self._endpoint_health.note(
+            [
+                EndpointAttempt(
+                    account_id=attempt.push.account_id,
+                    webhook_id=attempt.push.webhook_id,
+                    is_success=attempt.outcome is PushOutcome.ACKNOWLEDGED,
+                    at=attempt.at,
+                )
+                for attempt in attempts
+                if attempt.push.webhook_id and attempt.push.url and attempt.result.took_ms >= 0
+            ]
         )
         for outcome in PushOutcome:
             self._work_metrics.pushed(
@@ -267,8 +286,14 @@ def _logged(attempt: PushAttempt) -> dict[str, object]:
     }
 
 
+def _webhook_id(push: ClaimedPush) -> str:
+    """The header's: an event has the same at every endpoint and in every replay."""
+    return f"push_{push.push_id}" if push.event_id is None else f"{EVENT_PREFIX}{push.event_id}"
+
+
 def _chains(claimed: Sequence[ClaimedPush]) -> list[list[ClaimedPush]]:
-    chains: dict[int, list[ClaimedPush]] = {}
+    """Those of one message to one endpoint each."""
+    chains: dict[tuple[int, int], list[ClaimedPush]] = {}
     for push in sorted(claimed, key=lambda push: push.push_id):
-        chains.setdefault(push.message_id, []).append(push)
+        chains.setdefault((push.message_id, push.webhook_id), []).append(push)
     return list(chains.values())

@@ -88,6 +88,17 @@ class SafeHttpClient:
             status, answer = None, _reason(error)
         return PostResult(status, answer, round((time.perf_counter() - started_s) * 1000))
 
+    def check(self, url: str) -> None:
+        """Raises `AddressRefused` for a URL that is refused already as it is written. One with a name is looked at when
+        it is connected to.
+        """
+        check_port(url)
+        try:
+            ipaddress.ip_address(host := urlsplit(url).hostname or "")
+        except ValueError:
+            return
+        check_address(host, self._allowed)
+
     def _socket(self, address: Any) -> socket.socket:
         family, kind, protocol, _name, target = address
         check_address(target[0], self._allowed)

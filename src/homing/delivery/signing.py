@@ -10,10 +10,11 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.admin.signing_secrets import SigningSecret, read_signing_secrets, signing_key
+from homing.admin.signing_secrets import SigningSecret, read_owned_secrets, signing_key
 from homing.common.batching import Batcher
 from homing.common.crypto import Vault
 from homing.store.database import Database
+from homing.store.statements.signing import SigningOwner
 
 VERSION: Final = "v1"
 UNREADABLE: Final = "not sent: the account's signing secret was sealed with another key; rotate it"
@@ -59,28 +60,32 @@ def signing_keys(secrets: Sequence[SigningSecret]) -> tuple[SigningKey, ...]:
 
 
 class PushSigner:
-    """Signs pushes with their accounts' keys, which are cached until they change (a notice from the database), for
-    30 s at most.
+    """Signs pushes with the keys of their accounts, or of their endpoints, which are cached until they change (a notice
+    from the database), for 30 s at most.
     """
 
     def __init__(self, database: Database, vault: Vault, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._vault = vault
         self._clock_s = clock_s
-        self._keys: dict[int, tuple[float, Sequence[SigningKey]]] = {}
+        self._keys: dict[int, dict[int, tuple[float, Sequence[SigningKey]]]] = {}  # by account, by webhook
         self._changes = 0
-        self._loads: Batcher[int, Sequence[SigningKey]] = Batcher(
+        self._loads: Batcher[SigningOwner, Sequence[SigningKey]] = Batcher(
             self._load, weight_max=limits.BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
         )
 
-    async def headers(self, account_id: int, webhook_id: str, at: datetime, body: str) -> dict[str, str]:
-        """See `signed_headers`. Raises a `PlatformFailure` when the keys are not cached and cannot be read."""
-        entry = self._keys.get(account_id)
+    async def headers(
+        self, account_id: int, webhook_id: int, message_id: str, at: datetime, body: str
+    ) -> dict[str, str]:
+        """See `signed_headers`. `webhook_id`: 0 of a push to no endpoint of the account's own. Raises a
+        `PlatformFailure` when the keys are not cached and cannot be read.
+        """
+        entry = self._keys.get(account_id, {}).get(webhook_id)
         if entry is None or entry[0] <= self._clock_s():
-            keys = await self._loads.put(account_id)
+            keys = await self._loads.put(SigningOwner(account_id=account_id, webhook_id=webhook_id))
         else:
             keys = entry[1]
-        return signed_headers(keys, webhook_id, at, body)
+        return signed_headers(keys, message_id, at, body)
 
     def settings_changed(self, account: str) -> None:
         """Drops the account's keys; "0": the operator's, and no others, since no setting for all accounts is a key."""
@@ -93,13 +98,16 @@ class PushSigner:
         self._changes += 1
         self._keys.clear()
 
-    async def _load(self, account_ids: Sequence[int]) -> list[Sequence[SigningKey]]:
+    async def _load(self, owners: Sequence[SigningOwner]) -> list[Sequence[SigningKey]]:
         changes = self._changes
-        secrets = await read_signing_secrets(self._database, self._vault, list(dict.fromkeys(account_ids)))
-        keys = {account_id: signing_keys(each) for account_id, each in secrets.items()}
+        pairs = [(owner.account_id, owner.webhook_id) for owner in owners]
+        distinct = list(dict(zip(pairs, owners, strict=True)).values())
+        secrets = await read_owned_secrets(self._database, self._vault, distinct)
+        keys = {owner: signing_keys(each) for owner, each in secrets.items()}
         if changes == self._changes:  # else they may be stale already: used once, but not cached
             if len(self._keys) + len(keys) > limits.PROFILES_MAX:
                 self._keys.clear()
             fresh_until_s = self._clock_s() + limits.PROFILE_AGE_S_MAX
-            self._keys.update((account_id, (fresh_until_s, each)) for account_id, each in keys.items())
-        return [keys[account_id] for account_id in account_ids]
+            for (account_id, webhook_id), each in keys.items():
+                self._keys.setdefault(account_id, {})[webhook_id] = (fresh_until_s, each)
+        return [keys[pair] for pair in pairs]

@@ -14,7 +14,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.dialects.error_codes import ErrorCodes
-from homing.model import PushKind
+from homing.model import EventType, PushKind
 from homing.states import MessageState
 
 SECRET_CHARS_MIN: Final = 16  # 95 bits: against a recorded signature guesses cost no call
@@ -96,7 +96,7 @@ class ChangedMessage(msgspec.Struct, frozen=True, kw_only=True):
     message; `report_url`: of its app, for dialects with `has_app_reports` alone. `registered`: SMPP's
     registered_delivery. `beginning` and `parts` (JSON: of each part its id and registered_delivery) are read where that
     asks for receipts. `error_text`: why it failed, in English; '' where nothing is known. `at`: when the state was
-    reached. Money in micro-units.
+    reached. `is_cancelled`: it failed since its customer cancelled it. Money in micro-units.
     """
 
     account_id: int
@@ -124,6 +124,10 @@ class ChangedMessage(msgspec.Struct, frozen=True, kw_only=True):
     refund_micro: int
     beginning: str | None
     parts: str | None
+    country: str
+    sent_at: datetime | None
+    final_at: datetime | None
+    is_cancelled: bool
 
 
 class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +151,30 @@ class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
     network: str | None
 
 
+class EndedVerification(msgspec.Struct, frozen=True, kw_only=True):
+    """A verification that has just ended: it was verified, or can be no more. `reference`: the customer's."""
+
+    account_id: int
+    verification_id: int
+    type: EventType
+    number: str
+    reference: str | None
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+
+
+class DisabledWebhook(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint that nothing is pushed to any more, since it has only failed since `failing_since`."""
+
+    webhook_id: int
+    url: str
+    failing_since: datetime
+
+
+EventSubject = ChangedMessage | InboundMessage | EndedVerification | DisabledWebhook
+
+
 class Dialect(ABC):
     """A way in.
 
@@ -163,6 +191,8 @@ class Dialect(ABC):
 
     `has_app_reports`: its reports go to the address of the message's app, and each call names an app. Of other dialects
     each message names its address itself, or nothing is pushed.
+
+    `words_events`: it words the events of all dialects' messages; one dialect at most does.
     """
 
     number: ClassVar[int]
@@ -175,6 +205,7 @@ class Dialect(ABC):
     quickstart: ClassVar[Quickstart | None] = None
     demo: ClassVar[DemoCredential | None] = None
     has_app_reports: ClassVar[bool] = False
+    words_events: ClassVar[bool] = False
 
     @abstractmethod
     def reports(self, message: ChangedMessage) -> Iterable[NewPush]:
@@ -187,6 +218,12 @@ class Dialect(ABC):
         Pure, and it must not raise.
         """
         return ()
+
+    def event_data(self, subject: EventSubject) -> str:
+        """What an event says of its subject, in JSON; asked of the dialect that `words_events`. Pure, and it must not
+        raise.
+        """
+        raise NotImplementedError
 
     def is_acknowledged(self, status: int) -> bool:
         """Whether an HTTP status in answer to a push ends it; else it is tried again."""
@@ -238,6 +275,11 @@ class Dialects:
         """As `name_of`, for people."""
         dialect = self._by_number.get(number)
         return str(number) if dialect is None else dialect.title
+
+    @property
+    def of_events(self) -> Dialect | None:
+        """The dialect that words events."""
+        return next((dialect for dialect in self._dialects if dialect.words_events), None)
 
     def message_id_of(self, verification_id: str) -> int | None:
         """By whichever dialect's form the ID has; None: it has none."""

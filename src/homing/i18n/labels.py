@@ -49,6 +49,7 @@ PUSHES: Final[Mapping[int, Callable[[str], Phrase]]] = {
     PushKind.RECEIPT: lambda dialect: Phrase("{dialect} receipt", dialect=dialect),
     PushKind.NOTICE: lambda dialect: Phrase("{dialect} notification", dialect=dialect),
     PushKind.ALERT: lambda _dialect: Phrase("guard alert"),
+    PushKind.EVENT: lambda _dialect: Phrase("event"),
 }
 """By the title of the push's dialect."""
 PUSH_OUTCOMES: Final[Mapping[int, Phrase]] = {

@@ -63,6 +63,8 @@ class Outbox:
                     body=push.body,
                     attempts=1,
                     attempts_replayed=0,
+                    webhook_id=0,
+                    event_id=None,
                 )
                 for push in immediate
             ]

@@ -11,8 +11,9 @@ import msgspec
 from homing.dialects.base import ChangedMessage
 from homing.i18n.reasons import failure_text
 from homing.ledger.postings import refund_messages
+from homing.messages.events import MESSAGE_EVENTS, add_events, message_events
 from homing.messages.outbox import Outbox
-from homing.reasons import Reason, encode_reason
+from homing.reasons import Reason, ReasonCode, decode_reason, encode_reason
 from homing.states import RANKS, TABLE, MessageState
 from homing.store import statements
 from homing.store.database import DatabaseConnection
@@ -102,10 +103,17 @@ async def _apply_consequences(
         await statements.messages.queue_remove(
             transaction, keys=[QueueKey(lane=lanes[message_id], message_id=message_id) for message_id in ended]
         )
-    changed = map(_changed_message, moved)
+    changed = [_changed_message(row) for row in moved]
     pushes = [push for message in changed for push in outbox.dialects.of(message.dialect).reports(message)]
     if pushes:
         await outbox.add(transaction, pushes)
+    evented = [
+        message
+        for message, row in zip(changed, moved, strict=True)
+        if row.event_types and MESSAGE_EVENTS.get(message.state) in row.event_types
+    ]
+    if evented:
+        await add_events(transaction, outbox.dialects, message_events(outbox.dialects, evented))
 
 
 def _changed_message(row: MovedMessage) -> ChangedMessage:
@@ -135,4 +143,12 @@ def _changed_message(row: MovedMessage) -> ChangedMessage:
         refund_micro=row.refund_micro,
         beginning=row.beginning,
         parts=row.parts,
+        country=row.country,
+        sent_at=row.sent_at,
+        final_at=row.final_at,
+        is_cancelled=_is_cancelled(row.reason),
     )
+
+
+def _is_cancelled(reason: str | None) -> bool:
+    return reason is not None and decode_reason(reason).code == ReasonCode.MESSAGE_CANCELLED

@@ -12,8 +12,9 @@ from homing import errors, limits
 from homing.common.ids import first_id_at, id_time_ms
 from homing.common.storable_text import storable_text
 from homing.dialects.base import Dialects, InboundMessage
+from homing.messages.events import add_events, inbound_events
 from homing.messages.outbox import add_pushes
-from homing.model import CarrierInbound
+from homing.model import CarrierInbound, EventType
 from homing.observe.logs import is_debug
 from homing.receipts.address_variants import international_number, numbers_in_any_country, sender_key
 from homing.store import statements
@@ -196,5 +197,7 @@ class InboundMessages:
         pushes = [push for dialect in self._dialects for push in dialect.inbound(message)]
         if pushes:
             await add_pushes(transaction, pushes)
+        if owner.event_types and EventType.MESSAGE_INBOUND in owner.event_types:
+            await add_events(transaction, self._dialects, inbound_events(self._dialects, message))
         if is_debug():
             log.debug("inbound_stored", inbound_id=inbound_id, account_id=owner.account_id, carrier_id=carrier_id)

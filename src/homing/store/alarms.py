@@ -26,6 +26,8 @@ CARRIER: Final = "carrier"
 FAILED: Final = "failed"  # the component has stopped, and is restarted
 ACCOUNT_SKIPPED: Final = "account_skipped"  # the component goes on without this account's messages
 STEPPED_BACK: Final = "stepped_back"  # the machine's clock is behind the platform's latest time
+WEBHOOK: Final = "webhook"
+DISABLED: Final = "disabled"  # an endpoint has only failed for days, and nothing is pushed to it any more
 UNUSABLE: Final = "unusable"  # a carrier's settings are invalid
 RESTARTED: Final = "restarted"  # the process ended and was restarted within the last hour
 

@@ -5,6 +5,7 @@ that customers reported a year ago.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from homing.model import EventType
 from homing.store import statements
 from homing.store.database import Database
 
@@ -13,7 +14,7 @@ ROWS_MAX: Final = 50_000
 
 
 async def forget_calls_and_codes(database: Database) -> None:
-    await statements.verifications.verifications_forget(database)
+    await statements.verifications.verifications_forget(database, expired_type=EventType.VERIFICATION_EXPIRED)
     await _forget(lambda: statements.intake.answered_calls_forget(database, rows_max=ROWS_MAX))
     await _forget(lambda: statements.intake.limits_forget(database, rows_max=ROWS_MAX))
     await statements.verifications.reported_rates_forget(database)

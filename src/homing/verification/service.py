@@ -11,6 +11,7 @@ from homing.accounts.profile import Profile
 from homing.common import ids
 from homing.common.batching import Batcher
 from homing.conversions.recorder import ConversionReport, record_conversions
+from homing.dialects.base import Dialects
 from homing.intake.commit import find_answer
 from homing.intake.intake import Intake
 from homing.intake.prepare import PreparedSubmission
@@ -23,6 +24,7 @@ from homing.model import (
     CodeAlphabet,
     CodeFlow,
     CodeTemplate,
+    EventType,
     LimitScope,
     Recipient,
     SendLimit,
@@ -38,6 +40,7 @@ from homing.store.statements.verifications import (
     VerificationRow,
 )
 from homing.verification.codes import CodeKeeper, make_code, masked
+from homing.verification.ended import add_ended
 from homing.verification.fixed_codes import store_fixed_code, store_fixed_resend
 
 ATTEMPTS_MAX: Final = 5
@@ -119,7 +122,9 @@ class Verifications:
         keeper: CodeKeeper,
         next_id: Callable[[], int],
         clock: Callable[[], datetime],
+        dialects: Dialects,
     ) -> None:
+        self._dialects = dialects
         self._database = database
         self._intake = intake
         self._keeper = keeper
@@ -355,8 +360,22 @@ class Verifications:
             ]
             if verified:
                 await record_conversions(transaction, verified, now=now)
+            ended = {
+                (row.account_id, row.verification_id): type
+                for row in rows
+                if row.event_types and (type := _end_of(row)) in row.event_types
+            }
+            if ended:
+                await add_ended(transaction, self._dialects, ended, now)
         by_place = {row.nth - 1: row for row in rows}
         return [_checked(by_place.get(place), now) for place in range(len(guesses))]
+
+
+def _end_of(row: JudgedCheck) -> EventType | None:
+    """What this check has ended its verification as; None: it has not."""
+    if row.outcome == CheckOutcome.VERIFIED:
+        return EventType.VERIFICATION_VERIFIED
+    return EventType.VERIFICATION_FAILED if row.outcome == CheckOutcome.WRONG and not row.attempts_left else None
 
 
 def _checked(row: JudgedCheck | None, now: datetime) -> CheckedCode:

@@ -7,7 +7,7 @@ import msgspec
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """UTF-8's. Some programs write it before what they send; it is no part of it (RFC 8259, section 8.1)."""
-METHODS_WITH_BODY = frozenset(("POST", "PUT"))
+METHODS_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 JSON_UTF8 = "application/json; charset=utf-8"
 
 

@@ -44,6 +44,7 @@ KINDS: Final = {
     "signing_secret": N_("Signing secret"),
     "template": N_("Template"),
     "test_number": N_("Test number"),
+    "webhook": N_("Webhook endpoint"),
 }
 ACTS: Final = {
     "insert": N_("added"),

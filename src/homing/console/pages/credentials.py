@@ -22,6 +22,7 @@ from homing.console.page import PageSection
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.store import statements
 from homing.store.statements.admin import AccountRow, AccountSettingsRow
+from homing.store.statements.signing import SigningOwner
 
 CONSOLE_CREDENTIALS_MAX: Final = 50  # in use, of an account
 CONSOLE_NETWORKS_MAX: Final = 100
@@ -80,7 +81,8 @@ async def _show_signing(context: RequestContext, account_scope: AccountScope) ->
 
 async def _previous_until(context: RequestContext, account_scope: AccountScope) -> datetime | None:
     """When the previous signing secret ends; None: none is valid."""
-    rows = await statements.signing.signing_secrets_valid(context.database, account_ids=[account_scope.account_id])
+    owner = SigningOwner(account_id=account_scope.account_id, webhook_id=0)
+    rows = await statements.signing.signing_secrets_valid(context.database, owners=[owner])
     return next((row.expires_at for row in rows if row.expires_at is not None), None)
 
 

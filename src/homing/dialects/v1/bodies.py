@@ -7,7 +7,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
 from homing import limits
+from homing.admin.signing_secrets import OVERLAP_DEFAULT, OVERLAP_MAX
+from homing.admin.webhooks import DESCRIPTION_CHARS_MAX
 from homing.dialects.v1 import bounds
+from homing.dialects.v1.words import EventTypeWord, TestableTypeWord
 from homing.verification.codes import CODE_CHARS_MAX
 
 ToNumber = Annotated[
@@ -110,3 +113,63 @@ class LookupBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A number to look up."""
 
     number: ToNumber
+
+
+EndpointUrl = Annotated[
+    str,
+    Meta(
+        max_length=limits.URL_CHARS_MAX,
+        description="An http or https address that is reachable from the internet.",
+        examples=["https://example.com/homing"],
+    ),
+]
+ChosenTypes = Annotated[list[EventTypeWord], Meta(min_length=1, description="Which events it gets.")]
+EndpointDescription = Annotated[str, Meta(max_length=DESCRIPTION_CHARS_MAX, description="For people.")]
+
+
+class WebhookBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An endpoint. `types`: which events it gets; left out: all that there are now."""
+
+    url: EndpointUrl
+    types: ChosenTypes | UnsetType = UNSET
+    description: EndpointDescription = ""
+    enabled: bool = True
+
+
+class WebhookChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What changes of an endpoint; the rest stays."""
+
+    url: EndpointUrl | UnsetType = UNSET
+    types: ChosenTypes | UnsetType = UNSET
+    description: EndpointDescription | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class RotationBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`keep_hours`: for how long the previous secret signs as well; 0: it ends now."""
+
+    keep_hours: Annotated[int, Meta(ge=0, le=int(OVERLAP_MAX.total_seconds()) // 3600)] = (
+        int(OVERLAP_DEFAULT.total_seconds()) // 3600
+    )
+
+
+class WebhookTestBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """`type`: which kind of event, with made-up data; left out: `webhook.test`."""
+
+    type: TestableTypeWord = "webhook.test"
+
+
+class ReplayBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Either the events of a time span, or one event. `types`: of the span; left out: those that the endpoint gets.
+    `cursor`: `next_cursor` of the replay before, for a span with more events than one call takes.
+    """
+
+    since: Annotated[datetime, Meta(tz=True, description="From this time on (RFC 3339).")] | UnsetType = field(
+        name="from", default=UNSET
+    )
+    until: Annotated[datetime, Meta(tz=True, description="Before this time (RFC 3339); left out: now.")] | UnsetType = (
+        field(name="to", default=UNSET)
+    )
+    types: ChosenTypes | UnsetType = UNSET
+    cursor: DigitsId | UnsetType = UNSET
+    event_id: Annotated[str, Meta(pattern="^evt_[0-9]{1,16}$")] | UnsetType = UNSET

@@ -30,10 +30,13 @@ DIGITS_MAX: Final = 16
 
 
 class V1Call(msgspec.Struct, kw_only=True):
-    """An authenticated call. `target`: what stands for `{id}` in its path. `key`: its Idempotency-Key."""
+    """An authenticated call. `target`: what stands for `{id}` in its path. `api_key`: who calls. `key`: its
+    Idempotency-Key.
+    """
 
     request: HttpRequest
     account: Profile
+    api_key: str = ""
     target: str = ""
     key: str | None = None
 

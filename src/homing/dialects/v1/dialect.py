@@ -7,8 +7,16 @@ from typing import Final
 from homing.api.http.bearer import TOKEN
 from homing.api.http.wire import HttpEndpoint
 from homing.common.crypto import make_secret
-from homing.dialects.base import ChangedMessage, CredentialFormat, DemoCredential, NewPush, Quickstart
+from homing.dialects.base import (
+    ChangedMessage,
+    CredentialFormat,
+    DemoCredential,
+    EventSubject,
+    NewPush,
+    Quickstart,
+)
 from homing.dialects.serving import HttpDialect, Services
+from homing.dialects.v1.events import event_data
 from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.problems import CODES
 from homing.dialects.v1.scopes import SCOPES
@@ -55,6 +63,7 @@ class V1Dialect(HttpDialect):
     error_codes = CODES
     quickstart = Quickstart(path="/v1", package="homing.dialects.v1", make_body=quickstart_body, needs_app=True)
     demo = DemoCredential(DEMO_KEY, DEMO_SECRET, demo_lines)
+    words_events = True
 
     def endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
         from homing.dialects.v1.endpoints import V1Endpoints  # of api processes alone: slow to import
@@ -62,5 +71,8 @@ class V1Dialect(HttpDialect):
         return V1Endpoints(services).by_path()
 
     def reports(self, message: ChangedMessage) -> Iterable[NewPush]:
-        """Nothing is pushed: a program asks for states."""
+        """None: what is pushed are events, to the account's webhook endpoints."""
         return ()
+
+    def event_data(self, subject: EventSubject) -> str:
+        return event_data(subject)

@@ -15,6 +15,7 @@ from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
 from homing.dialects.serving import Services
 from homing.dialects.v1.account import AccountCalls
 from homing.dialects.v1.calls import V1Call, idempotency_key
+from homing.dialects.v1.event_calls import EventCalls
 from homing.dialects.v1.idempotency import AnsweredCalls, replayed
 from homing.dialects.v1.messages import MessageQueries
 from homing.dialects.v1.number import NUMBER
@@ -23,6 +24,7 @@ from homing.dialects.v1.operations import OPERATIONS, Operation
 from homing.dialects.v1.problems import PROBLEMS, TYPES, V1Refusal, response_of
 from homing.dialects.v1.sending import MessageSending
 from homing.dialects.v1.verifications import VerificationCalls
+from homing.dialects.v1.webhooks import WebhookCalls
 from homing.intake.terms import EarlierAnswer
 
 ROOT: Final = "/v1/"
@@ -60,7 +62,7 @@ class V1Endpoints:
         self._use = services.credential_use
         self._steady_s = services.steady_s
         self._budget = services.query_budget
-        self._answered = AnsweredCalls(database, clock)
+        self._answered = AnsweredCalls(database, services.vault, clock)
         self._failures = FailureLog()
         sending = MessageSending(services.intake, clock)
         messages = MessageQueries(database=database, lookup=services.lookup, dialects=services.dialects, clock=clock)
@@ -75,6 +77,14 @@ class V1Endpoints:
             answered=self._answered,
             clock=clock,
         )
+        webhooks = WebhookCalls(
+            database=database,
+            vault=services.vault,
+            http_client=services.http_client,
+            answered=self._answered,
+            clock=clock,
+        )
+        events = EventCalls(database, clock)
         self._handlers: Mapping[str, Handler] = {
             "messages.create": sending.send,
             "messages.list": messages.list,
@@ -91,6 +101,17 @@ class V1Endpoints:
             "inbound": account.inbound,
             "lookups.show": account.look_up,
             "lookups.create": account.look_up_body,
+            "webhooks.create": webhooks.create,
+            "webhooks.list": webhooks.list,
+            "webhooks.show": webhooks.show,
+            "webhooks.change": webhooks.change,
+            "webhooks.remove": webhooks.remove,
+            "webhooks.rotate": webhooks.rotate,
+            "webhooks.test": webhooks.test,
+            "webhooks.replay": webhooks.replay,
+            "webhooks.deliveries": webhooks.deliveries,
+            "events.list": events.list,
+            "events.show": events.show,
         }
 
     def by_path(self) -> Mapping[str, HttpEndpoint]:
@@ -197,7 +218,7 @@ class V1Endpoints:
         return response_of(refusal, headers)
 
     async def _read(self, request: HttpRequest, operation: Operation, credential: Credential, target: str) -> V1Call:
-        call = V1Call(request=request, account=credential.profile, target=target)
+        call = V1Call(request=request, account=credential.profile, api_key=credential.key, target=target)
         if operation.method == "GET":
             return call
         kind = request.headers.get("content-type")

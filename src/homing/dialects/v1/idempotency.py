@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from homing.api.http.wire import HttpResponse
+from homing.common.crypto import Vault
 from homing.dialects.v1.calls import V1Call
 from homing.dialects.v1.problems import V1Refusal
 from homing.intake.commit import ANSWERS_KEPT
@@ -22,6 +23,7 @@ from homing.store.statements.intake import NewAnsweredCall
 SCOPE: Final = "v1"
 REPLAYED: Final = (("idempotency-replayed", "true"),)
 STATUS_DIGITS: Final = 3
+SEALED: Final = b"*"  # in place of a status, before an answer that holds a secret
 STORED_TRIES: Final = 5
 STORED_S: Final = 0.05  # between two looks for what another process is about to store
 
@@ -48,8 +50,9 @@ def replayed(call: V1Call, earlier: EarlierAnswer) -> HttpResponse:
 class AnsweredCalls:
     """The answers of calls with a key."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, vault: Vault, clock: Callable[[], datetime]) -> None:
         self._database = database
+        self._vault = vault
         self._clock = clock
         self._running: dict[tuple[int, str], asyncio.Future[None]] = {}
 
@@ -64,10 +67,14 @@ class AnsweredCalls:
             key=call.key,
             since=self._clock() - ANSWERS_KEPT,
         )
-        return None if row is None else replayed(call, EarlierAnswer(row.answer, row.digest))
+        return None if row is None else self._replayed(call, row.answer, row.digest)
 
-    async def answer(self, call: V1Call, run: Callable[[V1Call], Awaitable[HttpResponse]]) -> HttpResponse:
-        """Carries out a call that does not submit, or gives the answer that its key has had."""
+    async def answer(
+        self, call: V1Call, run: Callable[[V1Call], Awaitable[HttpResponse]], *, is_secret: bool = False
+    ) -> HttpResponse:
+        """Carries out a call that does not submit, or gives the answer that its key has had. `is_secret`: the answer is
+        stored sealed.
+        """
         if call.key is None:
             return await run(call)
         place = (call.account.account_id, call.key)
@@ -75,7 +82,7 @@ class AnsweredCalls:
             await asyncio.wait([self._running[place]])
         done = self._running[place] = asyncio.get_running_loop().create_future()
         try:
-            return await self.find(call) or await self._store(call, await run(call))
+            return await self.find(call) or await self._store(call, await run(call), is_secret)
         except V1Refusal as refusal:
             if refusal.code != "already_verified":
                 raise
@@ -95,10 +102,13 @@ class AnsweredCalls:
             await asyncio.sleep(STORED_S)
         return None
 
-    async def _store(self, call: V1Call, response: HttpResponse) -> HttpResponse:
+    async def _store(self, call: V1Call, response: HttpResponse, is_secret: bool) -> HttpResponse:
         """What the key is answered with: another process may have been first."""
         assert call.key is not None
         assert isinstance(response.body, bytes)
+        answer = b"%d" % response.status + response.body
+        if is_secret:
+            answer = SEALED + self._vault.seal(answer.decode(), _owner(call))
         now = self._clock()
         (row,) = await statements.intake.answered_calls_take(
             self._database,
@@ -110,8 +120,20 @@ class AnsweredCalls:
                     scope=SCOPE,
                     key=call.key,
                     digest=call.digest,
-                    answer=b"%d" % response.status + response.body,
+                    answer=answer,
                 )
             ],
         )
-        return replayed(call, EarlierAnswer(row.answer, row.digest)) if row.is_earlier else response
+        return self._replayed(call, row.answer, row.digest) if row.is_earlier else response
+
+    def _replayed(self, call: V1Call, answer: bytes, digest: bytes) -> HttpResponse:
+        if answer.startswith(SEALED) and digest == call.digest:
+            try:
+                answer = self._vault.open(answer.removeprefix(SEALED), _owner(call)).encode()
+            except ValueError:  # by an installation's key of before
+                raise V1Refusal("idempotency_key_reused") from None
+        return replayed(call, EarlierAnswer(answer, digest))
+
+
+def _owner(call: V1Call) -> str:
+    return f"answer of account {call.account.account_id}, key {call.key}"

@@ -53,14 +53,18 @@ def openapi_document() -> bytes:
 
 
 def _operation(operation: Operation, schemas: Mapping[type[msgspec.Struct], dict[str, Any]]) -> dict[str, Any]:
-    schema = _any_of([schemas[kind] for kind in operation.replies])
-    succeeded = {"description": operation.summary, "content": {"application/json": {"schema": schema}}}
+    succeeded: dict[str, Any] = {"description": operation.summary}
+    if operation.replies:
+        schema = _any_of([schemas[kind] for kind in operation.replies])
+        succeeded["content"] = {"application/json": {"schema": schema}}
     responses: dict[str, Any] = {str(operation.status): succeeded}
     if operation.other_success is not None:
         responses[str(operation.other_success)] = succeeded
     refused = [422, *EVERY_CALL, *operation.problems]
     if operation.bodies:
-        refused += [*WITH_BODY, 409]
+        refused += WITH_BODY
+    if operation.method == "POST":
+        refused.append(409)
     if operation.is_query:
         refused.append(429)
     for status in sorted(set(refused)):

@@ -6,9 +6,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from homing.dialects.v1 import bodies, bounds, replies, scopes, words
+from homing.admin.webhooks import EVENT_TYPES
+from homing.dialects.v1 import bodies, bounds, events, replies, scopes, words
 
-Method = Literal["GET", "POST"]
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 
 class QueryParameter(msgspec.Struct, frozen=True):
@@ -21,7 +22,7 @@ class QueryParameter(msgspec.Struct, frozen=True):
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A call. `path`: with `{id}` or `{number}` where it has a variable part. `statuses`: of success, and of refusals
-    that not every call has.
+    that not every call has. An answer without `replies` has no body. `is_costly`: a change that counts as a query.
     """
 
     name: str
@@ -36,11 +37,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     other_success: int | None = None
     problems: tuple[int, ...] = ()
     parameters: tuple[QueryParameter, ...] = ()
+    is_costly: bool = False
 
     @property
     def is_query(self) -> bool:
         """Whether it counts against the account's rate of queries."""
-        return self.method == "GET" or self.scope == scopes.LOOKUPS_READ
+        return self.method == "GET" or self.scope == scopes.LOOKUPS_READ or self.is_costly
 
 
 TEXT: Final[dict[str, Any]] = {"type": "string"}
@@ -218,5 +220,135 @@ OPERATIONS: Final = (
         summary="The same, with the number in the body: it stays out of logs of addresses",
         bodies=(bodies.LookupBody,),
         replies=(replies.LookupView,),
+    ),
+    Operation(
+        name="webhooks.create",
+        method="POST",
+        path="/v1/webhooks",
+        scope=scopes.WEBHOOKS_WRITE,
+        summary="Register an endpoint that events are pushed to",
+        bodies=(bodies.WebhookBody,),
+        replies=(replies.WebhookView,),
+        status=201,
+        problems=(409,),
+    ),
+    Operation(
+        name="webhooks.list",
+        method="GET",
+        path="/v1/webhooks",
+        scope=scopes.WEBHOOKS_READ,
+        summary="List the account's endpoints",
+        replies=(replies.WebhookList,),
+    ),
+    Operation(
+        name="webhooks.show",
+        method="GET",
+        path="/v1/webhooks/{id}",
+        scope=scopes.WEBHOOKS_READ,
+        summary="An endpoint",
+        replies=(replies.WebhookView,),
+        problems=(404,),
+    ),
+    Operation(
+        name="webhooks.change",
+        method="PATCH",
+        path="/v1/webhooks/{id}",
+        scope=scopes.WEBHOOKS_WRITE,
+        summary="Change an endpoint, or enable it again",
+        bodies=(bodies.WebhookChangeBody,),
+        replies=(replies.WebhookView,),
+        problems=(404,),
+    ),
+    Operation(
+        name="webhooks.remove",
+        method="DELETE",
+        path="/v1/webhooks/{id}",
+        scope=scopes.WEBHOOKS_WRITE,
+        summary="Remove an endpoint",
+        is_body_needed=False,
+        replies=(),
+        status=204,
+        problems=(404,),
+    ),
+    Operation(
+        name="webhooks.rotate",
+        method="POST",
+        path="/v1/webhooks/{id}/rotate",
+        scope=scopes.WEBHOOKS_WRITE,
+        summary="Replace an endpoint's signing secret",
+        bodies=(bodies.RotationBody,),
+        is_body_needed=False,
+        replies=(replies.SecretView,),
+        problems=(404,),
+    ),
+    Operation(
+        name="webhooks.test",
+        method="POST",
+        path="/v1/webhooks/{id}/test",
+        scope=scopes.WEBHOOKS_WRITE,
+        summary="Push a test event now, and say what the endpoint answered",
+        bodies=(bodies.WebhookTestBody,),
+        is_body_needed=False,
+        replies=(replies.TestResultView,),
+        problems=(404,),
+        is_costly=True,
+    ),
+    Operation(
+        name="webhooks.replay",
+        method="POST",
+        path="/v1/webhooks/{id}/replay",
+        scope=scopes.WEBHOOKS_WRITE,
+        summary="Push the events of a time span, or one event, again",
+        bodies=(bodies.ReplayBody,),
+        replies=(replies.ReplayView,),
+        problems=(404,),
+        is_costly=True,
+    ),
+    Operation(
+        name="webhooks.deliveries",
+        method="GET",
+        path="/v1/webhooks/{id}/deliveries",
+        scope=scopes.WEBHOOKS_READ,
+        summary="What was pushed to an endpoint, and what it answered, the latest first",
+        replies=(replies.DeliveryPage,),
+        parameters=(
+            QueryParameter(
+                "status", "In this status.", {"type": "string", "enum": list(words.DELIVERY_WORDS.values())}
+            ),
+            LIMIT,
+            CURSOR,
+        ),
+        problems=(404,),
+    ),
+    Operation(
+        name="events.list",
+        method="GET",
+        path="/v1/events",
+        scope=scopes.EVENTS_READ,
+        summary="List events, the latest first",
+        replies=(events.EventPage,),
+        parameters=(
+            QueryParameter("type", "Of this type.", {"type": "string", "enum": list(EVENT_TYPES)}),
+            QueryParameter("message_id", "Of this message.", TEXT),
+            QueryParameter("verification_id", "Of this verification.", TEXT),
+            SINCE,
+            QueryParameter("until", "Before this time (RFC 3339).", TIME),
+            QueryParameter(
+                "order",
+                "`asc`: the earliest first. Each page with events then has a `next_cursor`, to poll on with.",
+                {"type": "string", "enum": ["desc", "asc"], "default": "desc"},
+            ),
+            LIMIT,
+            CURSOR,
+        ),
+    ),
+    Operation(
+        name="events.show",
+        method="GET",
+        path="/v1/events/{id}",
+        scope=scopes.EVENTS_READ,
+        summary="An event",
+        replies=events.EVENT_KINDS,
+        problems=(404,),
     ),
 )

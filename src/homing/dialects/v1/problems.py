@@ -151,6 +151,20 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
             "Use the `id` that the verification was answered with.",
         ),
         Problem(
+            "webhook_not_found",
+            404,
+            "There is no such endpoint",
+            "The account has no webhook endpoint with this id; it may have been removed.",
+            "`GET /v1/webhooks` lists those that there are.",
+        ),
+        Problem(
+            "event_not_found",
+            404,
+            "There is no such event",
+            "The account has no event with this id, or it is older than events are kept.",
+            "`GET /v1/events` lists those that there are. For what is older read the message or the verification.",
+        ),
+        Problem(
             "method_not_allowed",
             405,
             "The path has no such method",
@@ -186,6 +200,20 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
             "The verification is over",
             "It was verified, cancelled, expired or failed, or its code was sent as often as it may be.",
             "Start a new verification.",
+        ),
+        Problem(
+            "webhook_limit_reached",
+            409,
+            "The account has as many endpoints as it may",
+            "An account has at most 20 webhook endpoints.",
+            "Remove one that is not used, or let one endpoint have more types of events.",
+        ),
+        Problem(
+            "webhook_off",
+            409,
+            "The endpoint is disabled",
+            "Nothing is pushed to an endpoint that is disabled: by a change, or after days of failures.",
+            'Enable it with `PATCH /v1/webhooks/{id}` and `{"enabled": true}`, then replay what it has missed.',
         ),
         Problem(
             "too_late_to_cancel",
@@ -285,6 +313,15 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
             "The text matches no template",
             "The account may send only texts of its templates.",
             "Use a template's text, or have a new one added.",
+        ),
+        Problem(
+            "webhook_url_refused",
+            422,
+            "Nothing may be pushed to this address",
+            "The URL is not an http or https URL, or it names an address or a port that is not reachable from the"
+            " internet: a private or local one, or that of a mail server or a database.",
+            "Give an address that everybody reaches. Names are looked at when they are connected to: what"
+            " `POST /v1/webhooks/{id}/test` answers says whether one is refused.",
         ),
         Problem(
             "template_missing",

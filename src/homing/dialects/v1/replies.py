@@ -9,7 +9,15 @@ import msgspec
 from homing.common import ids
 from homing.common.money import trimmed
 from homing.dialects.v1.problems import ProblemDocument
-from homing.dialects.v1.words import CANCELLED, STATUSES, VERIFICATION_WORDS, MessageStatus, VerificationWord
+from homing.dialects.v1.words import (
+    CANCELLED,
+    STATUSES,
+    VERIFICATION_WORDS,
+    DeliveryWord,
+    EventTypeWord,
+    MessageStatus,
+    VerificationWord,
+)
 from homing.i18n.reasons import failure_text
 from homing.model import CURRENCY, VerificationStatus
 from homing.reasons import ReasonCode, decode_reason
@@ -176,6 +184,86 @@ class LookupView(msgspec.Struct, omit_defaults=True, kw_only=True):
     mnc: str | None = None
     network: str | None = None
     price: Money | None = None
+
+
+class WebhookView(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An endpoint. `secret`: signs what is pushed to it; only in the answer that made it. `failing_since`: since when
+    it has only failed. `disabled_reason`: `failing`: by Homing, after days of failures; `customer`: by a change.
+    """
+
+    id: str
+    url: str
+    types: Sequence[EventTypeWord]
+    description: str | None = None
+    enabled: bool
+    created_at: datetime
+    failing_since: datetime | None = None
+    disabled_at: datetime | None = None
+    disabled_reason: Literal["failing", "customer"] | None = None
+    secret: str | None = None
+
+
+class WebhookList(msgspec.Struct):
+    """All endpoints of the account."""
+
+    webhooks: Sequence[WebhookView]
+
+
+class SecretView(msgspec.Struct, omit_defaults=True):
+    """A new secret. `previous_until`: how long the previous one signs as well."""
+
+    secret: str
+    previous_until: datetime | None = None
+
+
+class TestResultView(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What an endpoint said to a test event. `answer`: the beginning of its body. `error`: there was no HTTP answer."""
+
+    event_id: str
+    delivered: bool
+    http_status: int | None = None
+    took_ms: int
+    answer: str | None = None
+    error: str | None = None
+
+
+class ReplayView(msgspec.Struct, omit_defaults=True):
+    """How many events are pushed again; those that still wait for their attempt are not among them. `next_cursor`: the
+    span has more, which another call takes.
+    """
+
+    queued: int
+    next_cursor: str | None = None
+
+
+class DeliveryAttemptView(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An attempt. `answer`: the beginning of the endpoint's body. `error`: there was no HTTP answer."""
+
+    at: datetime
+    took_ms: int
+    http_status: int | None = None
+    answer: str | None = None
+    error: str | None = None
+
+
+class DeliveryView(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An event on its way to an endpoint. `superseded`: dropped, since a later state of the message is pushed."""
+
+    id: str
+    event_id: str
+    type: EventTypeWord | None = None
+    status: DeliveryWord
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime | None = None
+    last_attempt: DeliveryAttemptView | None = None
+
+
+class DeliveryPage(msgspec.Struct, omit_defaults=True):
+    """Deliveries, the latest first."""
+
+    deliveries: Sequence[DeliveryView]
+    next_cursor: str | None = None
 
 
 class _Notes(msgspec.Struct):

@@ -10,6 +10,9 @@ CONVERSIONS_WRITE: Final = "conversions:write"
 ACCOUNT_READ: Final = "account:read"
 INBOUND_READ: Final = "inbound:read"
 LOOKUPS_READ: Final = "lookups:read"
+WEBHOOKS_WRITE: Final = "webhooks:write"
+WEBHOOKS_READ: Final = "webhooks:read"
+EVENTS_READ: Final = "events:read"
 SCOPES: Final = (
     MESSAGES_WRITE,
     MESSAGES_READ,
@@ -19,4 +22,7 @@ SCOPES: Final = (
     ACCOUNT_READ,
     INBOUND_READ,
     LOOKUPS_READ,
+    WEBHOOKS_WRITE,
+    WEBHOOKS_READ,
+    EVENTS_READ,
 )

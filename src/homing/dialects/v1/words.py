@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from homing.model import VerificationStatus
+from homing.model import PushOutcome, VerificationStatus
 from homing.states import MessageState
 
 MessageStatus = Literal[
@@ -37,4 +37,35 @@ VERIFICATION_WORDS: Final[Mapping[VerificationStatus, VerificationWord]] = {
     VerificationStatus.VERIFIED: "verified",
     VerificationStatus.FAILED: "failed",
     VerificationStatus.CANCELLED: "cancelled",
+}
+EventTypeWord = Literal[
+    "message.sent",
+    "message.delivered",
+    "message.failed",
+    "message.unknown",
+    "message.inbound",
+    "verification.verified",
+    "verification.failed",
+    "verification.expired",
+    "webhook.disabled",
+]
+"""`EventType`'s, for the type checker and the description."""
+TestableTypeWord = Literal[
+    "webhook.test",
+    "message.sent",
+    "message.delivered",
+    "message.failed",
+    "message.unknown",
+    "message.inbound",
+    "verification.verified",
+    "verification.failed",
+    "verification.expired",
+    "webhook.disabled",
+]
+DeliveryWord = Literal["pending", "delivered", "failed", "superseded"]
+DELIVERY_WORDS: Final[Mapping[PushOutcome, DeliveryWord]] = {
+    PushOutcome.PENDING: "pending",
+    PushOutcome.ACKNOWLEDGED: "delivered",
+    PushOutcome.GIVEN_UP: "failed",
+    PushOutcome.SUPERSEDED: "superseded",
 }

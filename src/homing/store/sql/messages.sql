@@ -94,7 +94,7 @@ LIMIT :rows_max
 -- carrier of its event. One that is delivered without a submit answer was accepted all the same; its cost is the
 -- carrier's present price. A code goes out of the text with the message.
 -- name: messages_move -> rows MovedMessage
--- null: beginning, parts, report_url
+-- null: beginning, parts, report_url, event_types
 -- takes: events MessageEvent
 WITH moved AS (
     UPDATE message AS m
@@ -143,7 +143,8 @@ WITH moved AS (
         CASE
             WHEN m.dialect = ANY (:app_reporting::smallint[])
                 THEN (SELECT report_url FROM app WHERE app.app_id = m.app_id)
-        END AS report_url
+        END AS report_url,
+        m.final_at, (SELECT f.types FROM event_feed AS f WHERE f.account_id = m.account_id) AS event_types
 ), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted, sent,
         delivered, undelivered, cost_micro, revenue_micro, receipt_bucket)
@@ -172,7 +173,7 @@ WITH moved AS (
 )
 SELECT account_id, message_id, dialect, app_id, raw_number, number, mcc, mnc, segments, reference, callback_url,
     price_micro, charge_micro, gift_micro, refund_micro, state, carrier_ref, error_code, error_text, reason, at,
-    registered, sender, submission_id, beginning, parts, report_url
+    registered, sender, submission_id, beginning, parts, report_url, country, sent_at, final_at, event_types
 FROM moved
 
 -- name: queue_remove

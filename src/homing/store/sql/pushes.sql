@@ -142,17 +142,21 @@ RETURNING message_id, push_id
 
 -- Claims due pushes of a lane. A message's pushes are posted one after the other: one waits while an earlier one is
 -- claimed or due, in any process. A push that has failed and has a later one of its message is superseded instead,
--- unless it is being replayed. Receipts for SMPP and alerts are never superseded. `full_account_ids`: accounts that
+-- unless it is being replayed. Receipts for SMPP, alerts and most events are never superseded. Endpoints do not wait for
+-- each other. The address of a push to one is the endpoint's present one, "" where it is disabled or removed. `full_account_ids`: accounts that
 -- have their share of places. `held_push_ids`: pushes that this process is posting; they do not lapse when the clock is
 -- stepped forwards.
 -- name: pushes_claim -> rows ClaimedPush
+-- not null: url, body
 WITH due AS MATERIALIZED (
     SELECT p.account_id, p.push_id,
-        p.kind NOT IN (:PushKind.RECEIPT, :PushKind.ALERT) AND p.attempts > p.attempts_replayed AND EXISTS (
-            SELECT FROM push AS later
-            WHERE later.message_id = p.message_id AND later.account_id + 0 = p.account_id
-                AND later.push_id + 0 > p.push_id
-        ) AS is_stale
+        p.kind NOT IN (:PushKind.RECEIPT, :PushKind.ALERT, :PushKind.EVENT) AND p.attempts > p.attempts_replayed
+            AND EXISTS (
+                SELECT FROM push AS later
+                WHERE later.message_id = p.message_id AND later.account_id + 0 = p.account_id
+                    AND later.push_id + 0 > p.push_id AND later.webhook_id = p.webhook_id
+                    AND later.kind <> :PushKind.EVENT
+            ) AS is_stale
     FROM push AS p
     WHERE p.lane = :lane AND p.due_at <= :now AND p.account_id <> ALL (:full_account_ids::bigint[])
         AND p.push_id <> ALL (:held_push_ids::bigint[])
@@ -160,6 +164,7 @@ WITH due AS MATERIALIZED (
             SELECT FROM push AS earlier
             WHERE earlier.message_id = p.message_id AND earlier.account_id + 0 = p.account_id
                 AND earlier.push_id + 0 < p.push_id AND earlier.due_at IS NOT NULL
+                AND earlier.webhook_id = p.webhook_id
                 AND (earlier.is_claimed OR earlier.due_at <= :now)
         ))
     ORDER BY p.due_at
@@ -175,7 +180,24 @@ UPDATE push AS p
 SET due_at = :now::timestamptz + :lease::interval, attempts = p.attempts + 1, is_claimed = true
 FROM due
 WHERE NOT due.is_stale AND p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.push_id])
-RETURNING p.account_id, p.push_id, p.message_id, p.dialect, p.kind, p.url, p.body, p.attempts, p.attempts_replayed
+RETURNING p.account_id, p.push_id, p.message_id, p.dialect, p.kind,
+    CASE
+        WHEN p.webhook_id = 0 THEN p.url
+        ELSE coalesce((
+            SELECT w.url
+            FROM webhook AS w
+            WHERE w.account_id = p.account_id AND w.webhook_id = p.webhook_id AND w.is_enabled
+        ), '')
+    END AS url,
+    CASE
+        WHEN p.event_id IS NULL THEN p.body
+        ELSE coalesce((
+            SELECT event_body(e.event_id, e.type, e.at, e.data)
+            FROM event AS e
+            WHERE e.account_id = p.account_id AND e.event_id = p.event_id
+        ), '')
+    END AS body,
+    p.attempts, p.attempts_replayed, p.webhook_id, p.event_id
 
 -- Records attempts. A failed push whose message has a later one is superseded, so that a late "Acknowledged" cannot
 -- follow "Delivered"; but not receipts for SMPP, since a message that came in parts has one for each. A negative
@@ -185,7 +207,7 @@ RETURNING p.account_id, p.push_id, p.message_id, p.dialect, p.kind, p.url, p.bod
 WITH result AS MATERIALIZED (
     SELECT * FROM unnest(:results) AS d (
         account_id bigint, push_id bigint, attempt smallint, at timestamptz, took_ms int, status int?, answer text,
-        outcome smallint, due_at timestamptz?, message_id bigint
+        outcome smallint, due_at timestamptz?, message_id bigint, webhook_id bigint
     )
 ), attempt_added AS (
     INSERT INTO push_attempt (account_id, push_id, attempt, at, took_ms, status, answer)
@@ -195,16 +217,17 @@ WITH result AS MATERIALIZED (
 UPDATE push AS p
 SET attempts = CASE WHEN d.took_ms < 0 THEN p.attempts - 1 ELSE p.attempts END,
     outcome = CASE
-        WHEN stale.is_stale AND p.kind <> :PushKind.RECEIPT THEN :PushOutcome.SUPERSEDED
+        WHEN stale.is_stale AND p.kind NOT IN (:PushKind.RECEIPT, :PushKind.EVENT) THEN :PushOutcome.SUPERSEDED
         ELSE d.outcome
     END,
-    due_at = CASE WHEN stale.is_stale AND p.kind <> :PushKind.RECEIPT THEN NULL ELSE d.due_at END,
+    due_at = CASE WHEN stale.is_stale AND p.kind NOT IN (:PushKind.RECEIPT, :PushKind.EVENT) THEN NULL ELSE d.due_at END,
     is_claimed = false
 FROM result AS d
 CROSS JOIN LATERAL (
     SELECT d.outcome = :PushOutcome.PENDING AND EXISTS (
         SELECT FROM push AS later
         WHERE later.message_id = d.message_id AND later.account_id + 0 = d.account_id AND later.push_id + 0 > d.push_id
+            AND later.webhook_id = d.webhook_id AND later.kind <> :PushKind.EVENT
     ) AS is_stale
 ) AS stale
 WHERE p.account_id = ANY (ARRAY[d.account_id]) AND p.push_id = ANY (ARRAY[d.push_id])

@@ -377,9 +377,11 @@ RETURNING p.parked_id
 -- '+0')`). Returns `sender` as the account spells it, if possible like `recipient`; `numbers`: how many of the numbers
 -- such accounts have sent messages to.
 -- name: inbound_owner -> row? InboundOwner
+-- null: event_types
 SELECT m.account_id, m.app_id, m.number, m.sender, app.inbound_url,
     coalesce(a.bound_at > now() - make_interval(days => :bound_days), false) AS is_bound,
-    count(*) FILTER (WHERE m.is_first) OVER () AS numbers
+    count(*) FILTER (WHERE m.is_first) OVER () AS numbers,
+    (SELECT f.types FROM event_feed AS f WHERE f.account_id = m.account_id) AS event_types
 FROM (
     SELECT latest.*, s.sender,
         row_number() OVER (PARTITION BY latest.number ORDER BY latest.message_id DESC) = 1 AS is_first

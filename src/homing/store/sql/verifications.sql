@@ -1,4 +1,5 @@
--- What a check found, and the verification as it is afterwards. `outcome`: a CheckOutcome.
+-- What a check found, and the verification as it is afterwards. `outcome`: a CheckOutcome. `event_types`: of the
+-- account's feed.
 -- struct: JudgedCheck
 
 -- A verification, as its owner is shown it. `expired`: its time ran out while it was pending.
@@ -86,6 +87,7 @@ WHERE v.account_id = ANY (ARRAY[r.account_id]) AND v.verification_id = ANY (ARRA
 -- and no more wrong codes are looked at than it allows. What is over is compared no more. Codes are compared by their
 -- keyed hashes, which nobody outside can choose: how long that takes says nothing of a code.
 -- name: verifications_check -> rows JudgedCheck
+-- null: event_types
 -- takes: guesses CodeGuess
 WITH guess AS MATERIALIZED (
     SELECT g.nth, m.account_id, m.verification_id, m.code_hash = g.code_hash AS is_right
@@ -148,8 +150,60 @@ WITH guess AS MATERIALIZED (
     WHERE v.account_id = ANY (ARRAY[tried.account_id]) AND v.verification_id = ANY (ARRAY[tried.verification_id])
 )
 SELECT nth, account_id, verification_id, latest_id, outcome,
-    greatest(0, attempts_max - wrong_before - (NOT is_right)::int)::int AS attempts_left, expires_at, ended_at
+    greatest(0, attempts_max - wrong_before - (NOT is_right)::int)::int AS attempts_left, expires_at, ended_at,
+    (SELECT f.types FROM event_feed AS f WHERE f.account_id = judged.account_id) AS event_types
 FROM judged
+
+-- Verifications by their own ids.
+-- name: verifications_by_id -> rows VerificationRow
+-- takes: refs VerificationRef
+SELECT
+    -- here: verification_columns
+FROM unnest(:refs) AS r (account_id bigint, verification_id bigint)
+JOIN verification AS v
+    ON v.account_id = ANY (ARRAY[r.account_id]) AND v.verification_id = ANY (ARRAY[r.verification_id])
+
+-- Verifications that expired unanswered, of accounts whose feeds have that event: each is given once, and its code is
+-- forgotten. What others have locked comes with the next look. `expired_type`: the event's.
+-- name: verifications_expire -> rows ExpiredVerification
+-- not null: account_id verification_id number created_at expires_at
+-- slow
+WITH expired AS MATERIALIZED (
+    SELECT v.account_id, v.verification_id
+    FROM event_feed AS f
+    JOIN verification AS v ON v.account_id = f.account_id AND v.verification_id >= f.expired_from_id
+    WHERE :expired_type::text = ANY (f.types) AND v.status = :VerificationStatus.PENDING AND v.expires_at <= :now
+        AND v.code_sealed IS NOT NULL
+    ORDER BY v.account_id, v.verification_id
+    LIMIT :rows_max
+    FOR UPDATE OF v SKIP LOCKED
+)
+UPDATE verification AS v
+SET code_sealed = NULL, step_due_at = NULL
+FROM expired
+WHERE v.account_id = ANY (ARRAY[expired.account_id]) AND v.verification_id = ANY (ARRAY[expired.verification_id])
+RETURNING v.account_id, v.verification_id, v.number, v.reference, v.created_at, v.expires_at
+
+-- Moves feeds on to their earliest verification that may still expire, so that the next look begins there. A new one
+-- has a later id than `beyond_id`.
+-- name: event_feeds_expired
+-- slow
+UPDATE event_feed AS f
+SET expired_from_id = moved.from_id
+FROM (
+    SELECT o.account_id, coalesce((
+        SELECT v.verification_id
+        FROM verification AS v
+        WHERE v.account_id = o.account_id AND v.verification_id >= o.expired_from_id
+            AND v.verification_id < :beyond_id::bigint AND v.status = :VerificationStatus.PENDING
+            AND v.code_sealed IS NOT NULL
+        ORDER BY v.verification_id
+        LIMIT 1
+    ), :beyond_id) AS from_id
+    FROM event_feed AS o
+    WHERE :expired_type::text = ANY (o.types)
+) AS moved
+WHERE f.account_id = moved.account_id AND moved.from_id > f.expired_from_id
 
 -- name: verification_cancel -> value?
 UPDATE verification
@@ -281,13 +335,18 @@ WHERE account_id = :account_id AND verification_id = :verification_id AND steps_
 
 -- Forgets the codes of verifications that nobody can check any more. Of the last days alone: it is done by the hour, and
 -- an index for it would be written by each check. What others have locked stays until the next time: checks lock several
--- in another order, and must not wait for this one for ever.
+-- in another order, and must not wait for this one for ever. Those whose expiry is an event are forgotten by
+-- `verifications_expire`.
 -- name: verifications_forget
 -- slow
 WITH old AS MATERIALIZED (
     SELECT account_id, verification_id
     FROM verification
     WHERE verification_id >= first_id_at(now() - interval '8 days') AND code_sealed IS NOT NULL AND expires_at < now()
+        AND NOT EXISTS (
+            SELECT FROM event_feed AS f
+            WHERE f.account_id = verification.account_id AND :expired_type::text = ANY (f.types)
+        )
     FOR UPDATE SKIP LOCKED
 )
 UPDATE verification AS v

@@ -12,6 +12,7 @@ from homing.store.statements import (
     clock,
     conversions,
     dispatch,
+    events,
     guard,
     id_nodes,
     intake,
@@ -30,6 +31,7 @@ from homing.store.statements import (
     timeline,
     users,
     verifications,
+    webhooks,
 )
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "clock",
     "conversions",
     "dispatch",
+    "events",
     "guard",
     "id_nodes",
     "intake",
@@ -62,4 +65,5 @@ __all__ = [
     "timeline",
     "users",
     "verifications",
+    "webhooks",
 ]

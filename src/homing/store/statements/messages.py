@@ -151,6 +151,10 @@ class MovedMessage(msgspec.Struct, frozen=True, gc=False):
     beginning: str | None
     parts: str | None
     report_url: str | None
+    country: str
+    sent_at: datetime | None
+    final_at: datetime | None
+    event_types: list[str] | None
 
 
 async def messages_by_id(db: Executor, *, keys: Sequence[MessageRef]) -> list[MessageRow]:

@@ -276,6 +276,7 @@ class InboundOwner(msgspec.Struct, frozen=True, gc=False):
     inbound_url: str | None
     is_bound: bool
     numbers: int
+    event_types: list[str] | None
 
 
 class UnmatchedInboundRow(msgspec.Struct, frozen=True, gc=False):

@@ -82,7 +82,9 @@ class CodeGuess(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class JudgedCheck(msgspec.Struct, frozen=True, gc=False):
-    """What a check found, and the verification as it is afterwards. `outcome`: a CheckOutcome."""
+    """What a check found, and the verification as it is afterwards. `outcome`: a CheckOutcome. `event_types`: of the
+    account's feed.
+    """
 
     nth: int
     account_id: int
@@ -92,6 +94,14 @@ class JudgedCheck(msgspec.Struct, frozen=True, gc=False):
     attempts_left: int
     expires_at: datetime
     ended_at: datetime | None
+    event_types: list[str] | None
+
+
+class VerificationRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `verifications_by_id` is given."""
+
+    account_id: int
+    verification_id: int
 
 
 class VerificationRow(msgspec.Struct, frozen=True, gc=False):
@@ -121,6 +131,17 @@ class VerificationRow(msgspec.Struct, frozen=True, gc=False):
     steps_done: int
     step_due_at: datetime | None
     is_expired: bool
+
+
+class ExpiredVerification(msgspec.Struct, frozen=True, gc=False):
+    """A row of `verifications_expire`."""
+
+    account_id: int
+    verification_id: int
+    number: str
+    reference: str | None
+    created_at: datetime
+    expires_at: datetime
 
 
 class ShownVerification(msgspec.Struct, frozen=True, gc=False):
@@ -259,6 +280,35 @@ async def verifications_check(db: Executor, *, guesses: Sequence[CodeGuess], now
     return await fetch_rows(db, _SQL["verifications_check"], JudgedCheck, *columns(guesses, 3), now)
 
 
+async def verifications_by_id(db: Executor, *, now: datetime, refs: Sequence[VerificationRef]) -> list[VerificationRow]:
+    """Verifications by their own ids."""
+    return await fetch_rows(db, _SQL["verifications_by_id"], VerificationRow, now, *columns(refs, 2))
+
+
+async def verifications_expire(
+    db: Executor, *, expired_type: str, now: datetime, rows_max: int
+) -> list[ExpiredVerification]:
+    """Verifications that expired unanswered, of accounts whose feeds have that event: each is given once, and its
+    code is forgotten. What others have locked comes with the next look. `expired_type`: the event's.
+    """
+    return await fetch_rows(
+        db,
+        _SQL["verifications_expire"],
+        ExpiredVerification,
+        expired_type,
+        now,
+        rows_max,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+
+
+async def event_feeds_expired(db: Executor, *, beyond_id: int, expired_type: str) -> None:
+    """Moves feeds on to their earliest verification that may still expire, so that the next look begins there. A new
+    one has a later id than `beyond_id`.
+    """
+    await execute(db, _SQL["event_feeds_expired"], beyond_id, expired_type, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+
+
 async def verification_cancel(db: Executor, *, now: datetime, account_id: int, verification_id: int) -> int | None:
     return await fetch_row_or_none(db, _SQL["verification_cancel"], single(int), now, account_id, verification_id)
 
@@ -369,12 +419,13 @@ async def verification_step_skip(
     )
 
 
-async def verifications_forget(db: Executor) -> None:
+async def verifications_forget(db: Executor, *, expired_type: str) -> None:
     """Forgets the codes of verifications that nobody can check any more. Of the last days alone: it is done by the
     hour, and an index for it would be written by each check. What others have locked stays until the next time:
-    checks lock several in another order, and must not wait for this one for ever.
+    checks lock several in another order, and must not wait for this one for ever. Those whose expiry is an event are
+    forgotten by `verifications_expire`.
     """
-    await execute(db, _SQL["verifications_forget"], timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    await execute(db, _SQL["verifications_forget"], expired_type, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 
 async def code_template_create(

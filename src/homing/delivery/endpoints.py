@@ -1,0 +1,122 @@
+"""Webhook endpoints at work: a test event, and events that are pushed again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from homing import errors
+from homing.admin.webhooks import missing
+from homing.audit import record
+from homing.delivery.safe_http import PostResult, SafeHttpClient
+from homing.delivery.signing import SigningKey, UnreadableSecret, signed_headers
+from homing.messages.events import SUPERSEDING
+from homing.model import EVENT_PREFIX
+from homing.store import statements
+from homing.store.database import DatabaseConnection
+from homing.store.statements.webhooks import WebhookRow
+
+EVENTS_REPLAYED_MAX: Final = 10_000  # by one call
+TEST_PREFIX: Final = f"{EVENT_PREFIX}test_"
+ID_MAX: Final = 2**63 - 1
+
+
+class EndpointTrial(msgspec.Struct, frozen=True):
+    """A test event and its result."""
+
+    event_id: str
+    result: PostResult
+
+    @property
+    def is_acknowledged(self) -> bool:
+        return self.result.status is not None and 200 <= self.result.status < 300
+
+
+class EventReplay(msgspec.Struct, frozen=True):
+    """`queued`: events that are pushed again. `last_id`: the span has more events above it; None: that is all."""
+
+    queued: int
+    last_id: int | None
+
+
+async def send_test_event(
+    http_client: SafeHttpClient, row: WebhookRow, keys: Sequence[SigningKey], *, event_id: str, body: str, now: datetime
+) -> EndpointTrial:
+    """Posts a test event to an endpoint, also to a disabled one, as every event is. Nothing is stored, and a failure is
+    part of the result.
+    """
+    try:
+        headers = signed_headers(keys, event_id, now, body)
+    except UnreadableSecret as error:
+        return EndpointTrial(event_id, PostResult(None, str(error), 0))
+    return EndpointTrial(event_id, await http_client.post(row.url, body, headers, row.account_id))
+
+
+def test_event_id(now: datetime) -> str:
+    return f"{TEST_PREFIX}{int(now.timestamp() * 1000)}"
+
+
+async def replay_span(
+    transaction: DatabaseConnection,
+    row: WebhookRow,
+    *,
+    dialect: int,
+    since: datetime,
+    until: datetime,
+    types: Sequence[str],
+    after_id: int = 0,
+) -> EventReplay:
+    """Pushes the events of a span to an endpoint again, with their ids of before: at most `EVENTS_REPLAYED_MAX`, the
+    earliest above `after_id`. Raises `InvalidInput` when it is disabled, or removed.
+    """
+    first_id = await statements.events.event_first_at(transaction, account_id=row.account_id, since=since)
+    beyond_id = await statements.events.event_first_at(transaction, account_id=row.account_id, since=until)
+    return await _replay(
+        transaction,
+        row,
+        dialect=dialect,
+        first_id=ID_MAX if first_id is None else max(first_id, after_id + 1),
+        beyond_id=ID_MAX if beyond_id is None else beyond_id,
+        types=types,
+    )
+
+
+async def replay_event(
+    transaction: DatabaseConnection, row: WebhookRow, *, dialect: int, event_id: int, type: str
+) -> EventReplay:
+    """Pushes one event again. Raises as `replay_span`."""
+    return await _replay(transaction, row, dialect=dialect, first_id=event_id, beyond_id=event_id + 1, types=[type])
+
+
+async def _replay(
+    transaction: DatabaseConnection,
+    row: WebhookRow,
+    *,
+    dialect: int,
+    first_id: int,
+    beyond_id: int,
+    types: Sequence[str],
+) -> EventReplay:
+    present = await statements.webhooks.webhook_lock(transaction, account_id=row.account_id, webhook_id=row.webhook_id)
+    if present is None:
+        raise missing(row.webhook_id)
+    if not present.is_enabled:
+        raise errors.InvalidInput("the webhook endpoint is disabled: enable it first")
+    replayed = await statements.webhooks.webhook_replay(
+        transaction,
+        account_id=row.account_id,
+        webhook_id=row.webhook_id,
+        first_id=first_id,
+        beyond_id=beyond_id,
+        types=types,
+        rows_max=EVENTS_REPLAYED_MAX,
+        dialect=dialect,
+        superseding=SUPERSEDING,
+        url=present.url,
+    )
+    if replayed.queued:
+        subject = f"{row.webhook_id}: {replayed.queued}"
+        await record(transaction, "webhook", "replay", subject, account_id=row.account_id)
+    is_more = replayed.events >= EVENTS_REPLAYED_MAX
+    return EventReplay(replayed.queued, replayed.last_id if is_more else None)
