@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from homing.admin.account_settings import change_app
 from homing.model import UserRole
-from tests.support.browser import DESK, LANGUAGES, PHONE, Opening, check, picture
+from tests.support.browser import DESK, LANGUAGES, PHONE, Opening, check, check_width, picture
 from tests.support.server import Account, Server
 from tests.support.viewer import Viewer, new_link, signed_in
 
@@ -108,9 +108,9 @@ async def customer(server: Server, console: str, shop: Account) -> Mapping[str, 
 @pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (PHONE, "dark")])
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_looks_right(
-    name: str, size: tuple[int, int], theme: str, opened: Opening, operator: Mapping[str, str]
+    name: str, size: tuple[int, int], theme: str, kept: Opening, operator: Mapping[str, str]
 ) -> None:
-    async with opened(dict(operator), size=size, theme=theme) as page:
+    async with kept(dict(operator), size=size, theme=theme) as page:
         answer = await page.goto(PAGES[name])
         assert answer is not None
         assert answer.status == (404 if name == "nowhere" else 200)
@@ -122,9 +122,9 @@ async def test_a_page_looks_right(
 @pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (PHONE, "dark")])
 @pytest.mark.parametrize("name", PORTAL)
 async def test_a_page_of_the_portal_looks_right(
-    name: str, size: tuple[int, int], theme: str, opened: Opening, customer: Mapping[str, str]
+    name: str, size: tuple[int, int], theme: str, kept: Opening, customer: Mapping[str, str]
 ) -> None:
-    async with opened(dict(customer), size=size, theme=theme) as page:
+    async with kept(dict(customer), size=size, theme=theme) as page:
         await page.goto(PORTAL[name])
         await page.wait_for_load_state()
         await picture(page, f"{name}-{'phone' if size == PHONE else 'desk'}-{theme}")
@@ -195,7 +195,7 @@ async def test_a_page_fits_in_every_other_language(language: str, opened: Openin
         for path in PAGES.values():
             await page.goto(path)
             assert await page.locator("html").get_attribute("lang") == language
-            await check(page, path)
+            await check_width(page, path)
     async with opened({**operator, "homing_language": language}) as page:
         await page.goto("/?span=1h")
         await picture(page, f"overview-{language}")
@@ -206,8 +206,7 @@ async def test_a_page_fits_between_a_phone_and_a_desk(width: int, opened: Openin
     async with opened(dict(operator), size=(width, 900)) as page:
         for path in PAGES.values():
             await page.goto(path)
-            over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            assert over <= 0, f"{path} is {over} px too wide"
+            await check_width(page, path)
 
 
 async def test_the_chosen_theme_stands_above_the_systems(opened: Opening, operator: Mapping[str, str]) -> None:
