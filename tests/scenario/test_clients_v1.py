@@ -21,7 +21,7 @@ NUMBER = "8613800130001"
 WAITS = f"{QUEUED}20000007"
 """Nobody serves its carrier: the message stays queued, and its text can be read."""
 PRICE = v1.Money(Decimal("0.031"), "USD")
-ROWS_OF_PAGES = ("messages", "statement", "inbound")
+ROWS_OF_PAGES = ("messages", "statement", "inbound", "events", "deliveries")
 
 
 class Caller:
@@ -214,3 +214,47 @@ async def test_what_the_server_pushes_is_verified(server: Server, sink: Sink) ->
     assert verified.webhook_id.startswith("push_")
     with pytest.raises(errors.BadSignature):
         WebhookVerifier(secret).verify(push.body + b" ", push.headers)
+
+
+async def test_an_endpoint_is_made_tried_and_given_its_events_again(caller: Caller, sink: Sink) -> None:
+    box = sink.box()
+    webhook = await caller.call("create_webhook", box.url, types=["message.delivered"], description="shop")
+    assert webhook.secret not in repr(webhook)
+    verifier = WebhookVerifier(webhook.secret)
+    trial = await caller.call("test_webhook", webhook.id)
+    assert (trial.delivered, trial.http_status, trial.answer) == (True, 200, "the sink has it")
+    test = verifier.event(box.pushes[0].body, box.pushes[0].headers)
+    assert (test.type, test.data) == ("webhook.test", {"id": webhook.id})
+    sent = await caller.call("send", NUMBER, "hi")
+    push = (await box.first(2))[1]
+    event = verifier.event(push.body, push.headers)
+    assert isinstance(event.data, v1.Message)
+    assert (event.type, event.data.id, event.data.status) == ("message.delivered", sent.id, v1.Status.DELIVERED)
+    assert await caller.call("event", event.id) == event
+    assert [each.id for each in await caller.call("events", message_id=sent.id)] == [event.id]
+    replayed = await until(  # once the first attempt is recorded
+        lambda: caller.call("replay_webhook", webhook.id, since=event.time), lambda replay: replay.queued
+    )
+    assert (replayed.queued, replayed.next_cursor) == (1, "")
+    await box.first(3)
+    again = await until(lambda: caller.call("replay_event", webhook.id, event.id), lambda replay: replay.queued)
+    assert again.queued == 1
+    assert (await box.first(4))[3].body == push.body
+    (delivery,) = await caller.call("deliveries", webhook.id)
+    assert (delivery.event_id, delivery.type) == (event.id, "message.delivered")
+    rotated = await caller.call("rotate_webhook_secret", webhook.id, keep_hours=0)
+    assert rotated.previous_until is None
+    await caller.call("test_webhook", webhook.id)
+    with pytest.raises(errors.BadSignature):
+        verifier.event(box.pushes[4].body, box.pushes[4].headers)
+    WebhookVerifier(rotated.secret).event(box.pushes[4].body, box.pushes[4].headers)
+    changed = await caller.call("change_webhook", webhook.id, enabled=False, description="")
+    assert (changed.enabled, changed.disabled_reason, changed.description) == (False, "customer", "")
+    with pytest.raises(errors.WebhookOff):
+        await caller.call("replay_event", webhook.id, event.id)
+    assert await caller.call("webhooks") == (await caller.call("webhook", webhook.id),)
+    await caller.call("remove_webhook", webhook.id)
+    with pytest.raises(errors.WebhookUnknown):
+        await caller.call("remove_webhook", webhook.id)
+    with pytest.raises(errors.EventUnknown):
+        await caller.call("event", "evt_999999999999")

@@ -6,6 +6,15 @@ from homing_clients.call import USUAL, CallTerms
 from homing_clients.paging import Page, asynchronous_rows, blocking_rows
 from homing_clients.problem import Problem, ProblemPointer
 from homing_clients.v1_calls import V1Calls
+from homing_clients.v1_events import (
+    Delivery,
+    DeliveryAttempt,
+    Event,
+    ReplayResult,
+    Webhook,
+    WebhookSecret,
+    WebhookTrial,
+)
 from homing_clients.v1_results import (
     Balance,
     Batch,
@@ -31,6 +40,9 @@ __all__ = [
     "BatchItem",
     "BatchResult",
     "Conversion",
+    "Delivery",
+    "DeliveryAttempt",
+    "Event",
     "HomingClient",
     "Inbound",
     "Lookup",
@@ -42,9 +54,13 @@ __all__ = [
     "Problem",
     "ProblemPointer",
     "Quote",
+    "ReplayResult",
     "Status",
     "Verification",
     "VerificationStatus",
+    "Webhook",
+    "WebhookSecret",
+    "WebhookTrial",
 ]
 
 
@@ -52,7 +68,8 @@ class HomingClient(BlockingClient[V1Calls]):
     """Calls a Homing server; any number of threads may share one.
 
     Every method raises a `ClientError` (homing_clients.errors). Parameters and results are described at `V1Calls`.
-    `messages`, `statement` and `inbound` go through all pages; `message_page` and its siblings read one.
+    `messages`, `statement`, `inbound`, `deliveries` and `events` go through all pages; `message_page` and its siblings
+    read one.
     """
 
     def __init__(self, key: str, *, base_url: str, terms: CallTerms = USUAL) -> None:
@@ -79,6 +96,20 @@ class HomingClient(BlockingClient[V1Calls]):
     inbound = blocking_rows(V1Calls.inbound)
     inbound_page = blocking(V1Calls.inbound)
     lookup = blocking(V1Calls.lookup)
+    create_webhook = blocking(V1Calls.create_webhook)
+    webhooks = blocking(V1Calls.webhooks)
+    webhook = blocking(V1Calls.webhook)
+    change_webhook = blocking(V1Calls.change_webhook)
+    remove_webhook = blocking(V1Calls.remove_webhook)
+    rotate_webhook_secret = blocking(V1Calls.rotate_webhook_secret)
+    test_webhook = blocking(V1Calls.test_webhook)
+    replay_webhook = blocking(V1Calls.replay_webhook)
+    replay_event = blocking(V1Calls.replay_event)
+    deliveries = blocking_rows(V1Calls.deliveries)
+    delivery_page = blocking(V1Calls.deliveries)
+    events = blocking_rows(V1Calls.events)
+    event_page = blocking(V1Calls.events)
+    event = blocking(V1Calls.event)
 
 
 class AsyncHomingClient(AsyncClient[V1Calls]):
@@ -107,3 +138,17 @@ class AsyncHomingClient(AsyncClient[V1Calls]):
     inbound = asynchronous_rows(V1Calls.inbound)
     inbound_page = asynchronous(V1Calls.inbound)
     lookup = asynchronous(V1Calls.lookup)
+    create_webhook = asynchronous(V1Calls.create_webhook)
+    webhooks = asynchronous(V1Calls.webhooks)
+    webhook = asynchronous(V1Calls.webhook)
+    change_webhook = asynchronous(V1Calls.change_webhook)
+    remove_webhook = asynchronous(V1Calls.remove_webhook)
+    rotate_webhook_secret = asynchronous(V1Calls.rotate_webhook_secret)
+    test_webhook = asynchronous(V1Calls.test_webhook)
+    replay_webhook = asynchronous(V1Calls.replay_webhook)
+    replay_event = asynchronous(V1Calls.replay_event)
+    deliveries = asynchronous_rows(V1Calls.deliveries)
+    delivery_page = asynchronous(V1Calls.deliveries)
+    events = asynchronous_rows(V1Calls.events)
+    event_page = asynchronous(V1Calls.events)
+    event = asynchronous(V1Calls.event)

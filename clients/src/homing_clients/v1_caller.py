@@ -23,7 +23,8 @@ from homing_clients.v1_problems import error_of_reply
 
 T = TypeVar("T")
 
-SUCCESS: Final = (200, 201)
+SUCCESS: Final = (200, 201, 204)
+NOT_FOUND: Final = 404
 KEY_CHARS_MAX: Final = 255
 
 
@@ -36,14 +37,18 @@ class V1Caller:
         self._authorization = f"Bearer {check_credential('the API key', key)}"
 
     def render(self, call: ClientCall[Any], now_s: float) -> ClientRequest:
-        """Parameters are the query of a GET, and the body of a POST."""
+        """Parameters are the query of a GET, and the body of a POST or PATCH."""
         headers = {**HEADERS, "Authorization": self._authorization}
         target = f"{self.base.prefix}/{call.endpoint.name}"
         if call.endpoint.method == "GET":
             query = urlencode(call.parameters)
             return ClientRequest("GET", f"{target}?{query}" if query else target, headers, None)
-        headers |= {"Content-Type": "application/json", "Idempotency-Key": call.idempotency_key}
-        return ClientRequest("POST", target, headers, msgspec.json.encode(call.parameters))
+        if call.endpoint.method == "DELETE":
+            return ClientRequest("DELETE", target, headers, None)
+        headers["Content-Type"] = "application/json"
+        if call.idempotency_key:
+            headers["Idempotency-Key"] = call.idempotency_key
+        return ClientRequest(call.endpoint.method, target, headers, msgspec.json.encode(call.parameters))
 
 
 def get(path: str, parameters: Mapping[str, object], read: Callable[[bytes], T]) -> ClientCall[T]:
@@ -62,6 +67,22 @@ def post(path: str, parameters: Mapping[str, object], key: str, read: Callable[[
         repeatable=True,
         idempotency_key=_checked(key) if key else str(uuid.uuid4()),
     )
+
+
+def patch(path: str, parameters: Mapping[str, object], read: Callable[[bytes], T]) -> ClientCall[T]:
+    """Made twice it does no more than made once."""
+    endpoint = ClientEndpoint(path, "PATCH", repeatable=True)
+    return ClientCall(endpoint, parameters, lambda reply, _doubt: read(_success(reply)), repeatable=True)
+
+
+def delete(path: str) -> ClientCall[None]:
+    """What is gone after a try without an answer has been removed by it."""
+
+    def read(reply: ClientReply, doubt: bool) -> None:
+        if not (doubt and reply.status == NOT_FOUND):
+            _success(reply)
+
+    return ClientCall(ClientEndpoint(path, "DELETE", repeatable=True), {}, read, repeatable=True)
 
 
 def reader(kind: type[T]) -> Callable[[bytes], T]:

@@ -9,6 +9,7 @@ from homing_clients.v1_caller import get, given, page_reader, post, reader, time
 from homing_clients.v1_message_calls import V1MessageCalls
 from homing_clients.v1_results import Balance, Conversion, Inbound, Lookup, Posting
 from homing_clients.v1_verification_calls import V1VerificationCalls
+from homing_clients.v1_webhook_calls import V1WebhookCalls
 
 read_balance: Final = reader(Balance)
 read_conversion: Final = reader(Conversion)
@@ -17,7 +18,7 @@ read_postings: Final = page_reader("postings", Posting)
 read_inbound: Final = page_reader("messages", Inbound)
 
 
-class V1Calls(V1MessageCalls, V1VerificationCalls):
+class V1Calls(V1MessageCalls, V1VerificationCalls, V1WebhookCalls):
     """Builds the calls of one API key."""
 
     def report_conversion(

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from homing_clients.errors import BadSignature
+from homing_clients.errors import BadPush, BadSignature
+from homing_clients.v1_events import Event, event_of
 
 TOLERANCE_S: Final = 300
 PREFIX: Final = "whsec_"
@@ -54,6 +55,16 @@ class WebhookVerifier:
         if abs((time.time() if now_s is None else now_s) - signed_s) > self._tolerance_s:
             raise BadSignature("signed too long ago, or by a clock that is ahead")
         return SignedWebhook(webhook_id, datetime.fromtimestamp(signed_s, UTC))
+
+    def event(self, body: bytes, headers: Mapping[str, str], *, now_s: float | None = None) -> Event:
+        """The event that was pushed to an endpoint of the account, verified. Raises `BadSignature`, or `BadPush` for a
+        body that is no event.
+        """
+        self.verify(body, headers, now_s=now_s)
+        try:
+            return event_of(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise BadPush(str(error)) from None
 
     def _is_signed(self, content: bytes, signatures: Sequence[str]) -> bool:
         """Each key is compared with each signature in constant time."""

@@ -34,7 +34,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "alarm": ("alarm", "Active alarms of the platform itself."),
     "stats": ("stats", "Message statistics, and their proof."),
     "push": ("push", "Pushes to customers, and sending them again."),
-    "webhook": ("webhook", "Secrets that sign the pushes to customers."),
+    "webhook": ("webhook", "Endpoints that events are pushed to; secrets that sign pushes."),
     "lab": ("lab", "Simulations of the router and the guard."),
     "user": ("user", "Console users and their roles."),
     "receipt": ("receipt", "Receipts (DLRs) that match no message."),

@@ -1,14 +1,16 @@
 """`homing push`."""
 
+from datetime import UTC, datetime
+
 import click
 import msgspec
 
 from homing.cli import dialects
 from homing.cli.context import CommandContext, CommandGroup, in_context
-from homing.cli.parameters import ROW_ID, limit_option
+from homing.cli.parameters import MOMENT, ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Confirmation, Reply, Table, enum_kind
 from homing.common.urls import without_password
-from homing.delivery.pushes import PushSelection, read_pushes, replay_push
+from homing.delivery.pushes import PushSelection, read_pushes, replay_push, replay_span
 from homing.model import PushKind, PushOutcome
 from homing.store.statements.pushes import PushRow
 
@@ -67,16 +69,39 @@ def _response_text(push: PushRow) -> str:
 
 
 @push.command("replay")
-@click.argument("push_id", metavar="ID", type=ROW_ID)
+@click.argument("push_id", metavar="[ID]", type=ROW_ID, required=False)
+@click.option("--account", help="In place of ID: all pushes of this account (name or ID) ...")
+@click.option("--from", "since", type=MOMENT, help="... from this time on: 24h, or a date and time in UTC ...")
+@click.option("--to", "until", type=MOMENT, help="... until then.  [default: now]")
+@click.option("--failed", is_flag=True, help="Of these only the failed ones.")
 @in_context
-async def replay(context: CommandContext, push_id: int) -> Reply:
-    """Send a finished push again.
+async def replay(
+    context: CommandContext,
+    push_id: int | None,
+    account: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    failed: bool,
+) -> Reply:
+    """Send a finished push, or an account's pushes of a time span, again.
 
-    Works for acknowledged and failed pushes; the push gets its full number of attempts again.
+    Works for acknowledged and failed pushes; they get their full number of attempts again. Of a span the earliest
+    1,000 are sent at a time. Pushes to webhook endpoints: homing webhook replay.
 
     \b
     Example:  homing push replay 17
+              homing push replay --account acme --from 2026-11-26T10:00 --to 2026-11-26T11:30
     """
+    if push_id is None:
+        if account is None or since is None:
+            raise click.UsageError("give an ID, or --account and --from")
+        account_id = (await context.account(account)).account_id
+        until = until or datetime.now(UTC)
+        async with context.database.transaction() as transaction:
+            count = await replay_span(transaction, account_id, since=since, until=until, only_failed=failed)
+        return Confirmation(f"Pushes that will be sent again: {count}.", {"account_id": account_id, "replayed": count})
+    if account is not None or since is not None or until is not None or failed:
+        raise click.UsageError("give either an ID or a time span")
     async with context.database.transaction() as transaction:
         row = await replay_push(transaction, push_id)
     return Confirmation(f"Push {push_id} will be sent again.", {"push_id": push_id, "account_id": row.account_id})

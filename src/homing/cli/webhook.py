@@ -17,6 +17,7 @@ from homing.admin.signing_secrets import (
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import WholeNumberType
 from homing.cli.show import COUNT, TIME, Column, Confirmation, Detail, Reply, Table
+from homing.cli.webhook_endpoints import ENDPOINT_COMMANDS
 from homing.model import GENERAL
 
 SECRETS = (
@@ -38,11 +39,20 @@ account_argument: Final = click.argument("account", required=False)
 
 @click.group(cls=CommandGroup)
 def webhook() -> None:
-    """How customers check that a push comes from Homing.
+    """Webhook endpoints of accounts, and the secrets that sign pushes.
+
+    An endpoint is an address that an account's events are pushed to. Accounts make them by the API, in the console, or
+    here.
 
     \b
-    Example:  homing webhook secret show acme
+    Example:  homing webhook add acme https://example.com/homing --type message.delivered
+              homing webhook list acme
+              homing webhook secret show acme
     """
+
+
+for command in ENDPOINT_COMMANDS:
+    webhook.add_command(command)
 
 
 @webhook.group("secret", cls=CommandGroup)

@@ -7,14 +7,18 @@ from typing import Final
 import msgspec
 
 from homing import errors
+from homing.admin.signing_secrets import read_owned_secrets
 from homing.admin.webhooks import missing
 from homing.audit import record
+from homing.common.crypto import Vault
 from homing.delivery.safe_http import PostResult, SafeHttpClient
-from homing.delivery.signing import SigningKey, UnreadableSecret, signed_headers
+from homing.delivery.signing import UnreadableSecret, signed_headers, signing_keys
+from homing.dialects.base import TEST_EVENT, Dialect
 from homing.messages.events import SUPERSEDING
 from homing.model import EVENT_PREFIX
 from homing.store import statements
-from homing.store.database import DatabaseConnection
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.signing import SigningOwner
 from homing.store.statements.webhooks import WebhookRow
 
 EVENTS_REPLAYED_MAX: Final = 10_000  # by one call
@@ -40,21 +44,28 @@ class EventReplay(msgspec.Struct, frozen=True):
     last_id: int | None
 
 
-async def send_test_event(
-    http_client: SafeHttpClient, row: WebhookRow, keys: Sequence[SigningKey], *, event_id: str, body: str, now: datetime
+async def try_endpoint(
+    database: Database,
+    vault: Vault,
+    http_client: SafeHttpClient,
+    wording: Dialect,
+    row: WebhookRow,
+    *,
+    type: str = TEST_EVENT,
+    now: datetime,
 ) -> EndpointTrial:
-    """Posts a test event to an endpoint, also to a disabled one, as every event is. Nothing is stored, and a failure is
-    part of the result.
+    """Posts a made-up event to an endpoint, also to a disabled one, as every event is. Nothing is stored, and a failure
+    of the address is part of the result. Raises a `PlatformFailure`.
     """
+    owner = SigningOwner(account_id=row.account_id, webhook_id=row.webhook_id)
+    secrets = await read_owned_secrets(database, vault, [owner])
+    event_id = f"{TEST_PREFIX}{int(now.timestamp() * 1000)}"
+    body = wording.sample_event(type, event_id, row.webhook_id, row.url, now)
     try:
-        headers = signed_headers(keys, event_id, now, body)
+        headers = signed_headers(signing_keys(secrets[row.account_id, row.webhook_id]), event_id, now, body)
     except UnreadableSecret as error:
         return EndpointTrial(event_id, PostResult(None, str(error), 0))
     return EndpointTrial(event_id, await http_client.post(row.url, body, headers, row.account_id))
-
-
-def test_event_id(now: datetime) -> str:
-    return f"{TEST_PREFIX}{int(now.timestamp() * 1000)}"
 
 
 async def replay_span(

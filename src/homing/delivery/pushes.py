@@ -2,14 +2,18 @@
 
 import enum
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from homing import errors, limits
 from homing.audit import record
+from homing.model import PushOutcome
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.pushes import PushKeyRow, PushRow
 
+SPAN_MARGIN: Final = timedelta(minutes=5)
+"""By how much a push's time may be older than that of one with a lower id: a transaction's length."""
 PUSHES_LOOKED_MAX: Final = 2_000  # of those that wait, in each lane
 
 
@@ -80,3 +84,46 @@ async def replay_given_up(transaction: DatabaseConnection, account_id: int | Non
         subject = f"{len(ids)}: {ids[0]} - {ids[-1]}"
         await record(transaction, "push", "replay", subject, account_id=account_id)
     return len(replayed)
+
+
+async def replay_span(
+    transaction: DatabaseConnection, account_id: int, *, since: datetime, until: datetime, only_failed: bool
+) -> int:
+    """Sends an account's finished pushes of a time again, the earliest first, up to a limit: all that were acknowledged
+    or given up, or the latter alone. Returns how many. Those to webhook endpoints are replayed as events
+    (delivery/endpoints.py).
+    """
+    first_id = await _push_at(transaction, account_id, since - SPAN_MARGIN)
+    beyond_id = await _push_at(transaction, account_id, until + SPAN_MARGIN)
+    outcomes = [PushOutcome.GIVEN_UP] if only_failed else [PushOutcome.GIVEN_UP, PushOutcome.ACKNOWLEDGED]
+    replayed = await statements.pushes.pushes_replay_span(
+        transaction,
+        account_id=account_id,
+        first_id=first_id,
+        beyond_id=beyond_id,
+        since=since,
+        until=until,
+        outcomes=outcomes,
+        rows_max=limits.PUSHES_REPLAYED_MAX,
+    )
+    if replayed:
+        subject = f"{len(replayed)}: {min(replayed)} - {max(replayed)}"
+        await record(transaction, "push", "replay", subject, account_id=account_id)
+    return len(replayed)
+
+
+async def _push_at(transaction: DatabaseConnection, account_id: int, at: datetime) -> int:
+    """The id from which on an account's pushes are of `at` or later, by bisection: their times have no index."""
+    last_id = await statements.pushes.push_last(transaction, account_id=account_id)
+    first = await statements.pushes.push_from(transaction, account_id=account_id, push_id=0)
+    if last_id is None or first is None:
+        return 0
+    low, high = first.push_id, last_id + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = await statements.pushes.push_from(transaction, account_id=account_id, push_id=middle)
+        if row is None or row.created_at >= at:
+            high = middle
+        else:
+            low = row.push_id + 1
+    return low

@@ -17,6 +17,8 @@ from homing.dialects.error_codes import ErrorCodes
 from homing.model import EventType, PushKind
 from homing.states import MessageState
 
+TEST_EVENT: Final = "webhook.test"
+"""The type of an event that tells that nothing happened. Endpoints do not choose it."""
 SECRET_CHARS_MIN: Final = 16  # 95 bits: against a recorded signature guesses cost no call
 
 
@@ -223,6 +225,10 @@ class Dialect(ABC):
         """What an event says of its subject, in JSON; asked of the dialect that `words_events`. Pure, and it must not
         raise.
         """
+        raise NotImplementedError
+
+    def sample_event(self, type: str, event_id: str, webhook_id: int, url: str, now: datetime) -> str:
+        """A made-up event's body, to try an endpoint with; also of the type `TEST_EVENT`. Asked as `event_data`."""
         raise NotImplementedError
 
     def is_acknowledged(self, status: int) -> bool:

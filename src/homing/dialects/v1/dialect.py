@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from homing.api.http.bearer import TOKEN
@@ -16,7 +17,7 @@ from homing.dialects.base import (
     Quickstart,
 )
 from homing.dialects.serving import HttpDialect, Services
-from homing.dialects.v1.events import event_data
+from homing.dialects.v1.events import event_body, event_data, sample_data
 from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.problems import CODES
 from homing.dialects.v1.scopes import SCOPES
@@ -76,3 +77,6 @@ class V1Dialect(HttpDialect):
 
     def event_data(self, subject: EventSubject) -> str:
         return event_data(subject)
+
+    def sample_event(self, type: str, event_id: str, webhook_id: int, url: str, now: datetime) -> str:
+        return event_body(event_id, type, now, sample_data(type, webhook_id, url, now))

@@ -81,6 +81,7 @@ class V1Endpoints:
             database=database,
             vault=services.vault,
             http_client=services.http_client,
+            wording=services.dialects.of(NUMBER),
             answered=self._answered,
             clock=clock,
         )

@@ -8,7 +8,14 @@ from typing import Final, get_args
 
 import msgspec
 
-from homing.dialects.base import ChangedMessage, DisabledWebhook, EndedVerification, EventSubject, InboundMessage
+from homing.dialects.base import (
+    TEST_EVENT,
+    ChangedMessage,
+    DisabledWebhook,
+    EndedVerification,
+    EventSubject,
+    InboundMessage,
+)
 from homing.dialects.v1.replies import (
     FailureView,
     InboundView,
@@ -156,7 +163,7 @@ def sample_data(type: str, webhook_id: int, url: str, now: datetime) -> str:
         )
     elif type == EventType.WEBHOOK_DISABLED:
         view = DisabledWebhookView(id=str(webhook_id), url=url, failing_since=_second(now))
-    elif type != "webhook.test":
+    elif type != TEST_EVENT:
         view = VerificationView(
             id="246981563914816",
             status=VERIFICATION_WORDS[EventType(type)],

@@ -10,7 +10,6 @@ from msgspec import UNSET
 
 from homing import errors
 from homing.admin.account_settings import check_url
-from homing.admin.signing_secrets import read_owned_secrets
 from homing.admin.webhooks import (
     EVENT_TYPES,
     TooManyWebhooks,
@@ -23,9 +22,9 @@ from homing.api.http.wire import HttpResponse
 from homing.audit import act_as
 from homing.common import ids
 from homing.common.crypto import Vault
-from homing.delivery.endpoints import replay_event, replay_span, send_test_event, test_event_id
+from homing.delivery.endpoints import replay_event, replay_span, try_endpoint
 from homing.delivery.safe_http import AddressRefused, SafeHttpClient
-from homing.delivery.signing import signing_keys
+from homing.dialects.base import Dialect
 from homing.dialects.v1.bodies import ReplayBody, RotationBody, WebhookBody, WebhookChangeBody, WebhookTestBody
 from homing.dialects.v1.calls import (
     V1Call,
@@ -37,7 +36,6 @@ from homing.dialects.v1.calls import (
     storable,
     wrong_parameter,
 )
-from homing.dialects.v1.events import event_body, sample_data
 from homing.dialects.v1.idempotency import AnsweredCalls
 from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.problems import V1Refusal, wrong_member
@@ -56,7 +54,6 @@ from homing.dialects.v1.words import DELIVERY_WORDS
 from homing.model import EVENT_PREFIX, PushOutcome
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.signing import SigningOwner
 from homing.store.statements.webhooks import WebhookDelivery, WebhookRow
 
 encode: Final = msgspec.json.encode
@@ -77,12 +74,14 @@ class WebhookCalls:
         database: Database,
         vault: Vault,
         http_client: SafeHttpClient,
+        wording: Dialect,
         answered: AnsweredCalls,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._vault = vault
         self._http_client = http_client
+        self._wording = wording
         self._answered = answered
         self._clock = clock
         self._trials: Counter[int] = Counter()
@@ -169,20 +168,16 @@ class WebhookCalls:
         row, account_id = await self._row(call), call.account.account_id
         if self._trials[account_id] >= TRIALS_PER_ACCOUNT_MAX:
             raise errors.QueryTooFrequent
-        owner = SigningOwner(account_id=account_id, webhook_id=row.webhook_id)
-        secrets = await read_owned_secrets(self._database, self._vault, [owner])
-        now = self._clock()
-        event_id = test_event_id(now)
-        data = sample_data(body.type, row.webhook_id, row.url, now)
         self._trials[account_id] += 1
         try:
-            trial = await send_test_event(
+            trial = await try_endpoint(
+                self._database,
+                self._vault,
                 self._http_client,
+                self._wording,
                 row,
-                signing_keys(secrets[account_id, row.webhook_id]),
-                event_id=event_id,
-                body=event_body(event_id, body.type, now, data),
-                now=now,
+                type=body.type,
+                now=self._clock(),
             )
         finally:
             self._trials[account_id] -= 1
@@ -190,7 +185,7 @@ class WebhookCalls:
                 del self._trials[account_id]
         result = trial.result
         view = TestResultView(
-            event_id=event_id,
+            event_id=trial.event_id,
             delivered=trial.is_acknowledged,
             http_status=result.status,
             took_ms=result.took_ms,

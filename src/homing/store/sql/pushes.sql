@@ -112,6 +112,36 @@ FROM chosen
 WHERE p.account_id = ANY (ARRAY[chosen.account_id]) AND p.push_id = ANY (ARRAY[chosen.push_id]) AND p.due_at IS NULL
 RETURNING p.push_id
 
+-- The first push of an account from an id on. Ids and times rise together, but for what was added at the same moment.
+-- name: push_from -> row? PushTime
+SELECT push_id, created_at
+FROM push
+WHERE account_id = :account_id AND push_id >= :push_id
+ORDER BY push_id
+LIMIT 1
+
+-- name: push_last -> value?
+SELECT push_id FROM push WHERE account_id = :account_id ORDER BY push_id DESC LIMIT 1
+
+-- Replays an account's finished pushes of a time, the earliest first, at most `rows_max`; those of webhook endpoints are
+-- replayed as events. `outcomes`: those that they had.
+-- name: pushes_replay_span -> values
+-- slow
+WITH chosen AS MATERIALIZED (
+    SELECT account_id, push_id
+    FROM push
+    WHERE account_id = :account_id AND push_id >= :first_id AND push_id < :beyond_id AND created_at >= :since
+        AND created_at < :until AND due_at IS NULL AND webhook_id = 0 AND outcome = ANY (:outcomes::smallint[])
+        AND (url <> '' OR body <> '')
+    ORDER BY push_id
+    LIMIT :rows_max
+)
+UPDATE push AS p
+SET due_at = now(), attempts_replayed = p.attempts, outcome = :PushOutcome.PENDING
+FROM chosen
+WHERE p.account_id = ANY (ARRAY[chosen.account_id]) AND p.push_id = ANY (ARRAY[chosen.push_id]) AND p.due_at IS NULL
+RETURNING p.push_id
+
 -- name: push_find -> row? PushKeyRow
 SELECT p.account_id, p.push_id, p.message_id, p.outcome, p.due_at
 FROM account AS a

@@ -26,6 +26,20 @@ SELECT
 FROM webhook AS w
 WHERE w.account_id = :account_id AND w.webhook_id = :webhook_id
 
+-- The endpoint of any account.
+-- name: webhook_named -> row? WebhookRow
+SELECT
+    -- here: webhook_columns
+FROM account AS a
+JOIN webhook AS w ON w.account_id = a.account_id AND w.webhook_id = :webhook_id
+
+-- name: webhooks_all -> rows WebhookRow
+SELECT
+    -- here: webhook_columns
+FROM webhook AS w
+ORDER BY w.account_id, w.webhook_id
+LIMIT :rows_max
+
 -- name: webhook_lock -> row? WebhookRow
 SELECT
     -- here: webhook_columns

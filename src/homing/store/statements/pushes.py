@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from homing import limits
 from homing.store import queries
 from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
@@ -41,6 +42,13 @@ class GivenUpPushes(msgspec.Struct, frozen=True, gc=False):
 
     pushes: int
     latest_id: int | None
+
+
+class PushTime(msgspec.Struct, frozen=True, gc=False):
+    """A row of `push_from`."""
+
+    push_id: int
+    created_at: datetime
 
 
 class PushKeyRow(msgspec.Struct, frozen=True, gc=False):
@@ -131,6 +139,46 @@ async def pushes_given_up_count(db: Executor, *, counted_max: int, account_id: i
 async def pushes_replay(db: Executor, *, latest_id: int, rows_max: int, account_id: int | None) -> list[int]:
     """Replays the latest `rows_max` pushes that are given up, from push `latest_id` down."""
     return await fetch_rows(db, _SQL["pushes_replay"], single(int), latest_id, rows_max, account_id)
+
+
+async def push_from(db: Executor, *, account_id: int, push_id: int) -> PushTime | None:
+    """The first push of an account from an id on. Ids and times rise together, but for what was added at the same
+    moment.
+    """
+    return await fetch_row_or_none(db, _SQL["push_from"], PushTime, account_id, push_id)
+
+
+async def push_last(db: Executor, *, account_id: int) -> int | None:
+    return await fetch_row_or_none(db, _SQL["push_last"], single(int), account_id)
+
+
+async def pushes_replay_span(
+    db: Executor,
+    *,
+    account_id: int,
+    first_id: int,
+    beyond_id: int,
+    since: datetime,
+    until: datetime,
+    outcomes: Sequence[int],
+    rows_max: int,
+) -> list[int]:
+    """Replays an account's finished pushes of a time, the earliest first, at most `rows_max`; those of webhook
+    endpoints are replayed as events. `outcomes`: those that they had.
+    """
+    return await fetch_rows(
+        db,
+        _SQL["pushes_replay_span"],
+        single(int),
+        account_id,
+        first_id,
+        beyond_id,
+        since,
+        until,
+        outcomes,
+        rows_max,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
 
 
 async def push_find(db: Executor, *, push_id: int) -> PushKeyRow | None:

@@ -16,7 +16,9 @@ _SQL: Final = queries.load("webhooks")
 
 
 class WebhookRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `webhook_create`, `webhook_list`, `webhook_find`, `webhook_lock`, `webhook_change`."""
+    """A row of `webhook_create`, `webhook_list`, `webhook_find`, `webhook_named`, `webhooks_all`, `webhook_lock`,
+    `webhook_change`.
+    """
 
     account_id: int
     webhook_id: int
@@ -85,6 +87,15 @@ async def webhook_list(db: Executor, *, account_id: int) -> list[WebhookRow]:
 
 async def webhook_find(db: Executor, *, account_id: int, webhook_id: int) -> WebhookRow | None:
     return await fetch_row_or_none(db, _SQL["webhook_find"], WebhookRow, account_id, webhook_id)
+
+
+async def webhook_named(db: Executor, *, webhook_id: int) -> WebhookRow | None:
+    """The endpoint of any account."""
+    return await fetch_row_or_none(db, _SQL["webhook_named"], WebhookRow, webhook_id)
+
+
+async def webhooks_all(db: Executor, *, rows_max: int) -> list[WebhookRow]:
+    return await fetch_rows(db, _SQL["webhooks_all"], WebhookRow, rows_max)
 
 
 async def webhook_lock(db: Executor, *, account_id: int, webhook_id: int) -> WebhookRow | None:
