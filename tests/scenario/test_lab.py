@@ -61,7 +61,7 @@ def lab(*words: str, status: int = 0, environment: Mapping[str, str | None] | No
 def test_the_quick_report_ends_in_time_and_has_every_figure() -> None:
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "homing.cli", "lab", "report", "--quick", "--json"],
+        [sys.executable, "-m", "homing.cli", "lab", "report", "--quick", "--workers", "1", "--json"],
         capture_output=True,
         text=True,
         check=True,
@@ -84,7 +84,7 @@ def test_the_quick_report_ends_in_time_and_has_every_figure() -> None:
 
 def test_a_strangers_scenario_makes_a_report_with_page_and_plots(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    file.write_text(MINE.replace("hours = 0.5", "hours = 0.2"))
+    file.write_text(MINE.replace("hours = 0.5", "hours = 0.1"))
     out = tmp_path / "out"
     found = json.loads(
         lab("report", "--scenario", str(file), "--seeds", "2", "--workers", "1", "--out", str(out), "--json")
@@ -116,10 +116,9 @@ def test_a_report_that_was_cut_short_goes_on_where_it_was(tmp_path: Path) -> Non
     assert went_on.startswith(cut)
     assert len(went_on.splitlines()) > len(cut.splitlines())
 
-    def told(report: dict[str, Any]) -> list[Any]:
-        return [report["scenarios"], [one for one in report["figures"] if one["name"] != "path_us"]]
-
-    assert told(again) == told(first)
+    assert again["scenarios"] == first["scenarios"]
+    assert again["figures"] == first["figures"]
+    assert next(figure for figure in first["figures"] if figure["name"] == "path_us")["measured"] is None
     assert json.loads(lab(*words))["messages_simulated"] == first["messages_simulated"]
     assert (out / "runs.jsonl").read_bytes() == went_on, "nothing was left to run"
 
@@ -223,7 +222,7 @@ def test_no_process_outlives_a_report_that_was_killed(tmp_path: Path) -> None:
         working = until_blocking(
             runs,
             lambda found: len(found) >= 2 and min(process.cpu_times().user for process in found) >= 1.5,
-            within_s=240,  # first it measures the accept path, which takes its time on a busy machine
+            within_s=240,
         )
     finally:
         report.kill()

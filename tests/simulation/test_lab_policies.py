@@ -27,7 +27,7 @@ from homing.text.numbers import Numbering
 NUMBERING = Numbering.load()
 BASE = Scenario(
     name="base",
-    hours=2.0,
+    hours=1.0,
     rate_per_s=20.0,
     rate_swing=0.0,
     countries=(ScenarioCountry(code="ID", networks=(ScenarioNetwork(prefix="62812", digits=12),)),),
@@ -101,10 +101,11 @@ def test_the_oracle_takes_the_least_cost_per_conversion_above_the_floor() -> Non
 
 
 def test_the_oracle_changes_in_the_minute_of_the_truth() -> None:
-    falls = msgspec.structs.replace(BASE.carriers[0], changes=(ScenarioChange(from_h=1.0, delivered_factor=0.5),))
+    falls = msgspec.structs.replace(BASE.carriers[0], changes=(ScenarioChange(from_h=0.5, delivered_factor=0.5),))
     shares = course(changed(carriers=(falls, *BASE.carriers[1:])), "oracle")
-    assert (shares[:60, 0] == 1).all()
-    assert (shares[60:, 1] == 1).all()
+    assert (shares[:30, 0] == 1).all()
+    assert len(shares[30:]) == 30
+    assert (shares[30:, 1] == 1).all()
 
 
 def test_the_oracle_leaves_what_costs_more_than_the_customer_pays() -> None:
@@ -163,7 +164,7 @@ def test_a_guard_refuses_and_the_counts_show_whom() -> None:
     from homing.lab.scenario import Attack
 
     attack = Attack(kind="burst", prefix="62815", digits=12, from_h=1.0, hours=1.0, rate_per_s=20.0, ranges=2)
-    scenario = changed(attacks=(attack,), rate_per_s=2.0, goal="guard")
+    scenario = changed(attacks=(attack,), hours=2.0, rate_per_s=2.0, goal="guard")
     counts_by_policy: dict[str, RunCounts] = {}
     for name in (policies.NO_GUARD, "unverified-budget", "hourly-threshold"):
         world = World(scenario, 1, NUMBERING)
@@ -177,7 +178,7 @@ def test_a_guard_refuses_and_the_counts_show_whom() -> None:
 
 
 def test_baselines_in_ticks_of_a_minute_come_to_what_they_come_to_in_short_ones() -> None:
-    loses = ScenarioChange(from_h=0.5, until_h=1.2, delivered=0.4)
+    loses = ScenarioChange(from_h=0.3, until_h=0.7, delivered=0.4)
     alpha, bravo, cheap = BASE.carriers
     replace = msgspec.structs.replace  # no two alike and none at a threshold, where chance would decide
     carriers = (replace(alpha, changes=(loses,)), replace(bravo, delivered=0.91), cheap)

@@ -158,6 +158,7 @@ def report(
     """Run everything and say which figures are met.
 
     With --quick it is a few scenarios in a short form and as many seeds as fit; the whole takes hours on two cores.
+    What routing and guard cost on the accept path is measured unless scenarios are chosen.
     Drawn scenarios are those of `homing lab generate`: --drawn-from takes seeds that nobody has seen.
     With --out each run is kept as it ends: the same command goes on where it was cut short, while the code is the same.
 

@@ -23,17 +23,22 @@ QUICK_ATTACK_H: Final = 2.0
 does not depend on its length, but the stopped share does.
 """
 QUICK_SEEDS: Final = 20
+PATH_ROUNDS: Final = 30
+QUICK_PATH_ROUNDS: Final = 10
 QUICK_ROUTING: Final = ("loss-honest", "loss-lying", "steady")
 QUICK_GUARD: Final = ("burst", "rotating", "drip", "mimicry", "flash-and-launch")
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`tasks` are in order of seed, then of scenario. `quick_s`: no run begins later; None: no limit."""
+    """`tasks` are in order of seed, then of scenario. `quick_s`: no run begins later; None: no limit. `path_rounds`: of
+    measuring the accept path, which is the same whatever is run: 0 where scenarios were chosen.
+    """
 
     scenarios: tuple[Scenario, ...]
     seeds: tuple[int, ...]
     tasks: tuple[RunTask, ...]
     quick_s: float | None
+    path_rounds: int
 
 
 def full(
@@ -43,7 +48,7 @@ def full(
     chosen = tuple(scenarios) if scenarios else (*shipped(), *generated_scenarios(drawn_from))
     if hours is not None:
         chosen = tuple(shortened(scenario, hours) for scenario in chosen)
-    return _plan(chosen, range(1, seeds + 1), None)
+    return _plan(chosen, range(1, seeds + 1), quick_s=None, path_rounds=0 if scenarios else PATH_ROUNDS)
 
 
 def quick(scenarios: Sequence[Scenario] | None, drawn_from: int = GENERATED_FROM) -> Plan:
@@ -56,7 +61,8 @@ def quick(scenarios: Sequence[Scenario] | None, drawn_from: int = GENERATED_FROM
         guard = [by_name[name] for name in QUICK_GUARD]
         both = chain.from_iterable(zip_longest(routing, guard))  # alternating, in case the time is not enough for all
         chosen = tuple(quickened(scenario) for scenario in both if scenario is not None)
-    return _plan(chosen, range(1, QUICK_SEEDS + 1), LAB_QUICK_S, with_guards=False)
+    path_rounds = 0 if scenarios else QUICK_PATH_ROUNDS
+    return _plan(chosen, range(1, QUICK_SEEDS + 1), quick_s=LAB_QUICK_S, path_rounds=path_rounds, with_guards=False)
 
 
 def generated_scenarios(first: int = GENERATED_FROM) -> tuple[Scenario, ...]:
@@ -114,7 +120,14 @@ def quickened(scenario: Scenario) -> Scenario:
     )
 
 
-def _plan(scenarios: tuple[Scenario, ...], seeds: range, quick_s: float | None, with_guards: bool = True) -> Plan:
+def _plan(
+    scenarios: tuple[Scenario, ...],
+    seeds: range,
+    *,
+    quick_s: float | None,
+    path_rounds: int,
+    with_guards: bool = True,
+) -> Plan:
     tasks = [
         RunTask(scenario, seed + scenario.seed, policies)
         for seed in seeds
@@ -122,7 +135,7 @@ def _plan(scenarios: tuple[Scenario, ...], seeds: range, quick_s: float | None, 
         for policies in ((HOMING,), policies_for(scenario)[1:])
         if policies == (HOMING,) or with_guards or scenario.goal == "routing"
     ]
-    return Plan(scenarios, tuple(seeds), tuple(tasks), quick_s)
+    return Plan(scenarios, tuple(seeds), tuple(tasks), quick_s, path_rounds)
 
 
 def policies_for(scenario: Scenario) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 import msgspec
 
@@ -20,9 +19,6 @@ from homing.lab.stored_runs import StoredRuns
 from homing.lab.worker_pool import RunTask, cores, gather
 
 Progress = Callable[[int, int], None]
-
-PATH_COST_TASKS: Final = 20
-"""A report of fewer runs measures the accept path more briefly: it would take longer than they do."""
 
 
 class PolicyResult(msgspec.Struct, frozen=True):
@@ -61,8 +57,7 @@ def make(plan: Plan, progress: Progress, workers: int | None = None, stored: Sto
     def may_begin(_task: RunTask) -> bool:
         return plan.quick_s is None or time.monotonic() - began < plan.quick_s
 
-    is_short = plan.quick_s is not None or len(plan.tasks) < PATH_COST_TASKS
-    path_us = path_cost.measure(rounds=10 if is_short else 30)  # before the other core is busy with the runs
+    path_us = path_cost.measure(plan.path_rounds) if plan.path_rounds else None  # before the runs take all cores
     runs: dict[tuple[str, int, str], RunResult] = {}
     tasks = []
     for task in plan.tasks:
