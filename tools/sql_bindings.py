@@ -80,6 +80,28 @@ class Shape(msgspec.Struct):
     doc: str = ""
 
 
+PACKAGE_TEXT = '''"""The statements, as functions. Made by tools/sql_bindings.py; the source is in ../sql.
+
+A module is loaded when it is first named: a command on the command line needs few of them.
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+__all__ = {listed!r}
+
+if TYPE_CHECKING:
+    from homing.store.statements import {names}
+else:
+
+    def __getattr__(name: str) -> ModuleType:
+        if name in __all__:
+            return importlib.import_module(f"{{__name__}}.{{name}}")
+        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+'''
+
+
 class Bindings:
     """The modules of all statements."""
 
@@ -102,10 +124,7 @@ class Bindings:
         """What is written, by file name."""
         files = {f"{name}.py": "".join(self._module(name)) for name in self._modules}
         names = ", ".join(self._modules)
-        files["__init__.py"] = (
-            '"""The statements, as functions. Made by tools/sql_bindings.py; the source is in ../sql."""\n\n'
-            f"from homing.store.statements import {names}\n\n__all__ = {list(self._modules)!r}\n"
-        )
+        files["__init__.py"] = PACKAGE_TEXT.format(names=names, listed=list(self._modules))
         return files
 
     def _add_shapes(self, module: str, definition: queries.Definition) -> None:
