@@ -213,6 +213,12 @@ def own_room(shared: Path) -> Iterator[Room]:
 
 
 @pytest.fixture
+def usual_room(shared: Path) -> Iterator[Room]:
+    """For what is the same whoever runs it: an ordinary user's."""
+    yield from make_room(shared, "nobody" if IS_ROOT else None, begun=True)
+
+
+@pytest.fixture
 def root_room(shared: Path) -> Iterator[Room]:
     if not IS_ROOT:
         pytest.skip("is about root")
@@ -272,17 +278,17 @@ def test_a_closed_database_leaves_no_process(room: Room) -> None:
     until_blocking(lambda: has_ended(running[-1]))
 
 
-def test_data_is_kept_from_one_opening_to_the_next(room: Room) -> None:
-    first = room.open(durable=True)
+def test_data_is_kept_from_one_opening_to_the_next(usual_room: Room) -> None:
+    first = usual_room.open(durable=True)
     query(first.dsn, "CREATE TABLE kept (word text)", "INSERT INTO kept VALUES ('é') RETURNING word")
     first.close()
-    second = room.open(durable=True)
+    second = usual_room.open(durable=True)
     assert query(second.dsn, "SELECT word FROM kept") == "é"
     second.close()
 
 
-def test_a_real_installation_is_durable_and_checked(room: Room) -> None:
-    holder = room.open(durable=True, settings={"work_mem": "5MB"})
+def test_a_real_installation_is_durable_and_checked(usual_room: Room) -> None:
+    holder = usual_room.open(durable=True, settings={"work_mem": "5MB"})
     for setting, value in {
         "fsync": "on",
         "synchronous_commit": "on",
@@ -334,23 +340,23 @@ def test_a_forked_child_shares_its_parents_use(own_room: Room) -> None:
     until_blocking(lambda: all(map(has_ended, server)))
 
 
-def test_killing_every_user_leaves_no_server_and_keeps_the_data(room: Room) -> None:
-    first, second = room.open(), room.open()
+def test_killing_every_user_leaves_no_server_and_keeps_the_data(usual_room: Room) -> None:
+    first, second = usual_room.open(), usual_room.open()
     query(first.dsn, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (7) RETURNING n")
     server = [*family(first.pid), first.keeper]
     first.kill()
     assert query(second.dsn, "SELECT 1") == 1
     second.kill()
     until_blocking(lambda: all(map(has_ended, server)))
-    third = room.open()
+    third = usual_room.open()
     assert query(third.dsn, "SELECT n FROM kept") == 7
     third.close()
 
 
-def test_opening_right_after_a_kill_waits_for_the_old_server_to_go(room: Room) -> None:
-    first = room.open()
+def test_opening_right_after_a_kill_waits_for_the_old_server_to_go(usual_room: Room) -> None:
+    first = usual_room.open()
     first.kill()
-    second = room.open()
+    second = usual_room.open()
     assert query(second.dsn, "SELECT 1") == 1
     assert second.pid != first.pid
     second.close()
@@ -368,19 +374,19 @@ def test_a_server_without_users_and_keeper_is_adopted(room: Room) -> None:
     until_blocking(lambda: all(map(has_ended, server)))
 
 
-def test_closing_stops_a_server_that_has_lost_its_keeper(room: Room) -> None:
-    holder = room.open()
+def test_closing_stops_a_server_that_has_lost_its_keeper(usual_room: Room) -> None:
+    holder = usual_room.open()
     server = family(holder.pid)
     holder.keeper.kill()
     holder.close()
     assert all(map(has_ended, server))
 
 
-def test_a_server_that_was_killed_is_started_again_by_the_next_user(room: Room) -> None:
-    first = room.open(durable=True)
+def test_a_server_that_was_killed_is_started_again_by_the_next_user(usual_room: Room) -> None:
+    first = usual_room.open(durable=True)
     query(first.dsn, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (7) RETURNING n")
     psutil.Process(first.pid).kill()
-    second = room.open(durable=True)
+    second = usual_room.open(durable=True)
     assert second.pid != first.pid
     assert query(second.dsn, "SELECT n FROM kept") == 7
     first.close()
@@ -388,8 +394,8 @@ def test_a_server_that_was_killed_is_started_again_by_the_next_user(room: Room) 
     second.close()
 
 
-def test_a_stale_process_id_that_now_is_somebody_elses_is_no_obstacle(room: Room) -> None:
-    first = room.open()
+def test_a_stale_process_id_that_now_is_somebody_elses_is_no_obstacle(usual_room: Room) -> None:
+    first = usual_room.open()
     pid_file = first.cluster / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     first.close()
@@ -402,7 +408,7 @@ def test_a_stale_process_id_that_now_is_somebody_elses_is_no_obstacle(room: Room
         pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
         if IS_ROOT:
             shutil.chown(pid_file, uid)
-        second = room.open()
+        second = usual_room.open()
         assert second.pid != stranger.pid
         assert query(second.dsn, "SELECT 1") == 1
         second.close()
@@ -447,7 +453,14 @@ def test_a_copied_data_folder_gets_a_server_of_its_own(room: Room) -> None:
     first.close()
 
 
-@pytest.mark.parametrize("name", ["with space", "a%20b:c@d?e=f&g", "数据", "one,two", "quo\"te'", "long" * 30])
+ODD_PATHS = ("with space", "a%20b:c@d?e=f&g", "数据", "one,two", "quo\"te'", "long" * 30)
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [("nobody" if IS_ROOT else None, name) for name in ODD_PATHS]
+    + ([(None, "a%20b:c@d?e=f&g"), (None, "long" * 30)] if IS_ROOT else []),
+)
 def test_the_data_folders_path_may_be_any(room: Room, name: str) -> None:
     holder = room.open(room.folder / name)
     assert query(holder.dsn, "SELECT 1") == 1
@@ -551,28 +564,28 @@ def test_a_database_whose_role_cannot_be_made_is_not_there(empty_room: Room) -> 
     assert not (empty_room.data / "postgres" / "cluster").exists()
 
 
-def test_a_lost_password_is_said(room: Room) -> None:
-    room.open().close()
-    (room.data / "database.password").unlink()
-    assert "database.password is missing" in room.failure()
+def test_a_lost_password_is_said(usual_room: Room) -> None:
+    usual_room.open().close()
+    (usual_room.data / "database.password").unlink()
+    assert "database.password is missing" in usual_room.failure()
 
 
-def test_another_major_version_is_said(room: Room) -> None:
-    holder = room.open()
+def test_another_major_version_is_said(usual_room: Room) -> None:
+    holder = usual_room.open()
     holder.close()
     (holder.cluster / "PG_VERSION").write_text("17\n")
-    assert "was made by PostgreSQL 17" in room.failure()
+    assert "was made by PostgreSQL 17" in usual_room.failure()
 
 
-def test_a_server_that_does_not_start_says_why_and_leaves_nothing(room: Room) -> None:
-    room.open().close()
-    errors = room.failure(settings={"shared_buffers": "plenty"})
+def test_a_server_that_does_not_start_says_why_and_leaves_nothing(usual_room: Room) -> None:
+    usual_room.open().close()
+    errors = usual_room.failure(settings={"shared_buffers": "plenty"})
     assert 'invalid value for parameter "shared_buffers": "plenty"' in errors
-    room.open().close()
+    usual_room.open().close()
 
 
-def test_the_terminals_and_supervisors_signals_do_not_reach_the_keeper(room: Room) -> None:
-    holder = room.open()
+def test_the_terminals_and_supervisors_signals_do_not_reach_the_keeper(usual_room: Room) -> None:
+    holder = usual_room.open()
     keeper = holder.keeper
     assert os.getsid(keeper.pid) not in (os.getsid(0), os.getsid(holder.process.pid))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -583,8 +596,8 @@ def test_the_terminals_and_supervisors_signals_do_not_reach_the_keeper(room: Roo
     holder.close()
 
 
-def test_the_keeper_is_small(room: Room) -> None:
-    holder = room.open()
+def test_the_keeper_is_small(usual_room: Room) -> None:
+    holder = usual_room.open()
     assert holder.keeper.memory_info().rss < 15e6
     holder.close()
 
