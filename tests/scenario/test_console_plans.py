@@ -82,14 +82,14 @@ async def history(postgres: str, worker: str) -> AsyncIterator[tuple[asyncpg.Con
     async with database.connection() as connection:
         await connection.raw.execute(
             "INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, sender, text,"
-            " attempts_max, latest_id, created_at, expires_at)"
-            " SELECT account_id, message_id, 2, 'app', number, number, '', '##code##', 5, message_id, now(), now()"
+            " code_hash, attempts_max, latest_id, created_at, expires_at)"
+            " SELECT account_id, message_id, 2, 'app', number, number, '', '##code##', '', 5, message_id, now(), now()"
             " FROM message ORDER BY message_id DESC LIMIT $1",
             VERIFICATIONS,
         )
         await connection.raw.execute(
             "INSERT INTO verification_message (account_id, message_id, verification_id, code_hash)"
-            " SELECT account_id, verification_id, verification_id, '' FROM verification"
+            " SELECT account_id, verification_id + 1, verification_id, '' FROM verification"
         )
         await connection.raw.execute("ANALYZE verification, verification_message")
     await database.close()

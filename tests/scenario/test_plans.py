@@ -56,10 +56,12 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "verifications_check": ("verification", {"account_id", "verification_id"}, {"verification_id"}),
     "verifications_open": ("verification", {"account_id", "verification_id"}, {"verification_id"}),
     "verifications_resent": ("verification", {"account_id", "verification_id"}, {"verification_id"}),
-    "verification_find": ("verification_message", {"account_id", "message_id"}),
+    "verification_find": ("verification", {"account_id", "verification_id"}),
+    "verification_of_message": ("verification", {"account_id", "verification_id"}),
     "verification_by_reference": ("verification", {"reference"}),
     "limits_lock": ("limit_use", {"account_id", "scope", "key"}),
-    "limits_change": ("limit_use", {"account_id", "scope", "key"}),
+    "limits_read": ("limit_use", {"account_id", "scope", "key"}),
+    "submit_on_terms": ("limit_use", {"account_id", "scope", "key"}),
     "answered_calls_remove": ("answered_call", {"account_id", "scope", "key"}),
     "stat_cells_find": (
         "stat_cell",
@@ -104,9 +106,10 @@ SELECT account_id, message_id, '', 1, '', '' FROM message;
 INSERT INTO submitted_part (account_id, part_id, number, sender, reference, total, part, content, request, due_at)
 SELECT account_id, message_id, number, '', 1, 2, 1, '', '', now() FROM message;
 INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, reference, sender, text,
-    attempts_max, latest_id, created_at, expires_at)
-SELECT account_id, message_id, 1, '', number, '', message_id::text, '', '', 5, message_id, now(), now() FROM message;
-INSERT INTO verification_message SELECT account_id, verification_id, verification_id, '' FROM verification;
+    code_hash, attempts_max, latest_id, created_at, expires_at)
+SELECT account_id, message_id, 1, '', number, '', message_id::text, '', '', '', 5, message_id, now(), now()
+FROM message;
+INSERT INTO verification_message SELECT account_id, verification_id + 1, verification_id, '' FROM verification;
 INSERT INTO limit_use SELECT account_id, 1, number, '[]', now() FROM message;
 INSERT INTO answered_call SELECT account_id, '', number, '', '', now() FROM message;
 ANALYZE;

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from homing.accounts.profile import Profile
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.intake.commit import LeftOut
 from homing.intake.intake import Intake, SubmitOutcome
+from homing.intake.limit_use import LimitUse
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import Submission
 from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake, SubmissionTerms
@@ -34,8 +36,7 @@ def limited(key: str, most: int) -> SubmissionTerms:
             LimitTake(
                 scope=LimitScope.NUMBER_CODES,
                 key=key,
-                period_s=60,
-                most=most,
+                bounds={60: most},
                 amount=1,
                 refusal=errors.NumberLimitReached,
             )
@@ -114,6 +115,37 @@ async def test_a_limit_that_others_use_up_between_two_rounds_leaves_no_submissio
     assert await stored(bank, rich, poor) == 3
     assert (await bank.purse(poor)).balance == 0
     assert (await bank.prove(poor)).holds
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+@pytest.mark.parametrize(("most", "refused"), [(3, []), (2, [errors.NumberLimitReached])])
+async def test_a_limit_that_another_process_uses_between_reading_and_storing_is_kept(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, most: int, refused: list[object], is_begun: bool
+) -> None:
+    account = await bank.account(balance=10 * PRICE_MICRO)
+    mine, other = bank.intakes
+    if is_begun:
+        most += 1
+        assert await decided(mine, [prepared(mine, account, terms=limited("k", most))]) == [None]
+    read, reads = LimitUse.read, []
+
+    async def overtaken(*arguments: Any) -> LimitUse:
+        use = await read(*arguments)
+        reads.append(use)
+        if len(reads) == 1:
+            assert await decided(other, [prepared(other, account, terms=limited("k", most))]) == [None]
+        return use
+
+    monkeypatch.setattr(LimitUse, "read", overtaken)
+    batch = [prepared(mine, account, terms=limited("k", most)) for _ in range(2)]
+    outcomes = await decided(mine, [*batch, prepared(mine, account)])
+    assert outcomes == [None, *(refused or [None]), None]
+    windows = await bank.query(
+        "SELECT windows -> 0 ->> 2 AS used FROM limit_use WHERE account_id = $1", account.account_id
+    )
+    assert [row["used"] for row in windows] == [str(most)]
+    assert await stored(bank, account) == most + 1
+    assert (await bank.prove(account)).holds
 
 
 async def test_what_cannot_be_paid_for_takes_no_limit_from_what_comes_with_it(bank: Bank) -> None:

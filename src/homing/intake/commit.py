@@ -1,5 +1,6 @@
 """The transaction of a batch in which submissions are bound to terms (terms.py)."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
@@ -8,12 +9,13 @@ from typing import Final
 from homing import errors
 from homing.intake.limit_use import LimitsChanged, LimitUse
 from homing.intake.prepare import PreparedSubmission
-from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake
+from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake, SubmissionTerms
+from homing.model import LimitScope
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.intake import AnsweredCallKey, NewAnsweredCall
 from homing.store.statements.verifications import VerificationKey
-from homing.store.submissions import Payment, submit
+from homing.store.submissions import Payment, submit_on_terms
 
 ANSWERS_KEPT: Final = timedelta(hours=24)
 LeftOut = dict[int, errors.HomingError | EarlierAnswer | None]
@@ -30,12 +32,37 @@ async def commit_on_terms(
     What is left out is decided before money: an account's payment is of the others. Of an account that cannot pay
     nothing is written, and what a limit refuses is not left out. Raises a `PlatformFailure`.
     """
+    if all(_is_light(prepared.terms) for prepared in batch):
+        with contextlib.suppress(LimitsChanged):
+            return await _commit_light(database, batch, now)
     for _round in range(ROUNDS_MAX):
         try:
             return await _commit(database, batch, now)
         except LimitsChanged:
             continue
     raise errors.Overloaded("limits change faster than they can be read")
+
+
+def _is_light(terms: SubmissionTerms) -> bool:
+    """Whether nothing but limits of single numbers stands against it: others seldom use those at the same time."""
+    return (
+        terms.once is None
+        and (terms.code is None or terms.code.resend is None)
+        and all(take.scope is LimitScope.NUMBER_CODES for take in terms.limits)
+    )
+
+
+async def _commit_light(
+    database: Database, batch: Sequence[PreparedSubmission], now: datetime
+) -> tuple[Mapping[int, Payment], LeftOut]:
+    """Reads the limits without a lock; the statement that stores the batch makes sure that they are still the same."""
+    left_out: LeftOut = {}
+    async with database.connection() as connection:
+        limit_use = await LimitUse.read(connection, _takes(batch), now)
+        _take_limits(limit_use, batch, left_out)
+        payments = await _submit(connection, batch, left_out, limit_use, now)
+    _forgive_unpaid(batch, payments, left_out)
+    return payments, left_out
 
 
 async def _commit(
@@ -45,26 +72,51 @@ async def _commit(
     async with database.transaction() as transaction:
         taken = await _take_keys(transaction, batch, now, left_out)
         limit_use = await LimitUse.lock(transaction, _takes(batch), now)
-        for prepared in batch:
-            if id(prepared) not in left_out and prepared.terms.limits:
-                refusal = limit_use.take(prepared.account_id, prepared.terms.limits)
-                if refusal is not None:
-                    left_out[id(prepared)] = refusal
         await _lock_verifications(transaction, batch, now, left_out)
-        remaining = [prepared for prepared in batch if id(prepared) not in left_out]
-        payments: Mapping[int, Payment] = {}
-        if remaining:
-            messages = list(chain.from_iterable(prepared.messages for prepared in remaining))
-            payments = await submit(transaction, messages, now=now)
-        stored = [prepared for prepared in remaining if payments[prepared.account_id].is_paid]
+        _take_limits(limit_use, batch, left_out)
+        payments = await _submit(transaction, batch, left_out, limit_use, now)
+        stored = [each for each in batch if id(each) not in left_out and payments[each.account_id].is_paid]
         _forgive_unpaid(batch, payments, left_out)
-        await limit_use.write(transaction, _takes(stored))
-        await _write_codes(transaction, stored, now)
+        await _write_resends(transaction, stored)
         kept = {id(prepared) for prepared in stored}
         released = [key for prepared_id, key in taken.items() if prepared_id not in kept]
         if released:
             await statements.intake.answered_calls_remove(transaction, calls=released)
     return payments, left_out
+
+
+def _take_limits(limit_use: LimitUse, batch: Sequence[PreparedSubmission], left_out: LeftOut) -> None:
+    for prepared in batch:
+        if prepared.terms.limits and id(prepared) not in left_out:
+            refusal = limit_use.take(prepared.account_id, prepared.terms.limits)
+            if refusal is not None:
+                left_out[id(prepared)] = refusal
+
+
+async def _submit(
+    connection: DatabaseConnection,
+    batch: Sequence[PreparedSubmission],
+    left_out: LeftOut,
+    limit_use: LimitUse,
+    now: datetime,
+) -> Mapping[int, Payment]:
+    """Stores what is not left out and can be paid for, with its new codes and its use of limits. Raises
+    `LimitsChanged`.
+    """
+    remaining = [prepared for prepared in batch if id(prepared) not in left_out]
+    if not remaining:
+        return {}
+    codes = [prepared.terms.code for prepared in remaining if prepared.terms.code is not None]
+    payments = await submit_on_terms(
+        connection,
+        list(chain.from_iterable(prepared.messages for prepared in remaining)),
+        uses=limit_use.uses(),
+        verifications=[code.verification for code in codes if code.verification is not None],
+        now=now,
+    )
+    if not payments:
+        raise LimitsChanged
+    return payments
 
 
 def _forgive_unpaid(batch: Sequence[PreparedSubmission], payments: Mapping[int, Payment], left_out: LeftOut) -> None:
@@ -190,16 +242,10 @@ def _steps_before(prepared: PreparedSubmission) -> int | None:
     return code.resend.steps_done - 1
 
 
-async def _write_codes(transaction: DatabaseConnection, stored: Sequence[PreparedSubmission], now: datetime) -> None:
+async def _write_resends(transaction: DatabaseConnection, stored: Sequence[PreparedSubmission]) -> None:
     codes = [prepared.terms.code for prepared in stored if prepared.terms.code is not None]
-    if not codes:
-        return
-    added = [code.verification for code in codes if code.verification is not None]
     resent = [code.resend for code in codes if code.resend is not None]
-    messages = [code.message for code in codes if code.message is not None]
-    if added:
-        await statements.verifications.verifications_add(transaction, now=now, verifications=added)
     if resent:
+        messages = [code.message for code in codes if code.message is not None]
         await statements.verifications.verifications_resent(transaction, resends=resent)
-    if messages:
         await statements.verifications.verification_messages_add(transaction, messages=messages)

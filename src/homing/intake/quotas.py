@@ -1,6 +1,6 @@
 """What an account's and its apps' quotas ask of a submission."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from homing import errors
 from homing.accounts.profile import Profile
@@ -14,13 +14,16 @@ def quota_takes(account: Profile, app_id: str, *, messages: int, total_micro: in
         quota = account.quotas.get(key)
         if quota is None:
             continue
-        if quota.messages_per_s is not None:
-            yield _take(LimitScope.MESSAGES, key, 1, quota.messages_per_s, messages)
-        if quota.messages_per_day is not None:
-            yield _take(LimitScope.MESSAGES, key, DAY_S, quota.messages_per_day, messages)
+        messages_max = {
+            period_s: most
+            for period_s, most in ((1, quota.messages_per_s), (DAY_S, quota.messages_per_day))
+            if most is not None
+        }
+        if messages_max:
+            yield _take(LimitScope.MESSAGES, key, messages_max, messages)
         if quota.money_per_day_micro is not None:
-            yield _take(LimitScope.MONEY, key, DAY_S, quota.money_per_day_micro, total_micro)
+            yield _take(LimitScope.MONEY, key, {DAY_S: quota.money_per_day_micro}, total_micro)
 
 
-def _take(scope: LimitScope, key: str, period_s: int, most: int, amount: int) -> LimitTake:
-    return LimitTake(scope=scope, key=key, period_s=period_s, most=most, amount=amount, refusal=errors.QuotaReached)
+def _take(scope: LimitScope, key: str, bounds: Mapping[int, int], amount: int) -> LimitTake:
+    return LimitTake(scope=scope, key=key, bounds=bounds, amount=amount, refusal=errors.QuotaReached)

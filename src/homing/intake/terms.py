@@ -4,29 +4,30 @@ All of it is decided in the transaction that stores and charges the messages: ov
 repeated call does nothing twice, and a code that a person may receive can be checked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from homing import errors
 from homing.model import LimitScope
-from homing.store.statements.verifications import NewVerification, NewVerificationMessage, VerificationResend
+from homing.store.statements.intake import NewVerification
+from homing.store.statements.verifications import NewVerificationMessage, VerificationResend
 
 if TYPE_CHECKING:
     from homing.intake.prepare import PreparedSubmission
 
 
 class LimitTake(msgspec.Struct, frozen=True, kw_only=True):
-    """A submission's part of a limit: `amount` of at most `most` in `period_s`, counted from the first.
+    """A submission's part of limits of the same thing: `amount`, where `bounds` have by period in seconds how much is
+    allowed in it, counted from the first.
 
     `key`: of what, within the account and `scope`. `refusal`: what is raised when it does not fit.
     """
 
     scope: LimitScope
     key: str
-    period_s: int
-    most: int
+    bounds: Mapping[int, int]
     amount: int
     refusal: type[errors.LimitReached]
 

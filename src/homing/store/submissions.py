@@ -1,13 +1,15 @@
-"""Charges, stores and queues new messages by one statement."""
+"""Charges, stores and queues new messages by one statement, with what they are bound to."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import asyncpg
 import msgspec
 
 from homing.store import statements
+from homing.store.database import DatabaseConnection
 from homing.store.rows import Executor
-from homing.store.statements.intake import AccountCharge, NewMessage
+from homing.store.statements.intake import AccountCharge, NewLimitUse, NewMessage, NewVerification, PaymentRow
 
 
 class Payment(msgspec.Struct, frozen=True):
@@ -21,6 +23,44 @@ async def submit(db: Executor, messages: Sequence[NewMessage], *, now: datetime)
     """One transaction, or part of one. An account that can pay for its whole part of the batch has it charged, stored
     and queued; of the others nothing is written. Raises a `PlatformFailure`.
     """
+    before_micro, charges = _charges(messages)
+    return _payments(
+        await statements.intake.submit(db, now=now, messages=messages, before_micro=before_micro, charges=charges)
+    )
+
+
+async def submit_on_terms(
+    connection: DatabaseConnection,
+    messages: Sequence[NewMessage],
+    *,
+    uses: Sequence[NewLimitUse],
+    verifications: Sequence[NewVerification],
+    now: datetime,
+) -> Mapping[int, Payment]:
+    """As `submit`; with an account's messages the codes that they carry and its `uses` of limits are stored.
+
+    Without any payment a use is no longer as it was read: nothing is written, and a transaction that this is part of
+    has to be rolled back.
+    """
+    before_micro, charges = _charges(messages)
+    try:
+        rows = await statements.intake.submit_on_terms(
+            connection,
+            now=now,
+            messages=messages,
+            before_micro=before_micro,
+            charges=charges,
+            uses=uses,
+            uses_held=sum(use.earlier is not None for use in uses),
+            verifications=verifications,
+        )
+    except asyncpg.SerializationError:  # by limits_kept: a limit was used for the first time meanwhile
+        return {}
+    return _payments(rows)
+
+
+def _charges(messages: Sequence[NewMessage]) -> tuple[list[int], list[AccountCharge]]:
+    """What its account was charged in the batch before each message, and each account's total."""
     charged_micro: dict[int, int] = {}
     before_micro = []
     for message in messages:
@@ -28,11 +68,8 @@ async def submit(db: Executor, messages: Sequence[NewMessage], *, now: datetime)
         before_micro.append(spent_micro)
         charged_micro[message.account_id] = spent_micro + message.price_micro * message.segments
     accounts = sorted(charged_micro)  # one order for all, so that two batches cannot wait for each other
-    rows = await statements.intake.submit(
-        db,
-        now=now,
-        messages=messages,
-        before_micro=before_micro,
-        charges=[AccountCharge(account_id=account, total_micro=charged_micro[account]) for account in accounts],
-    )
+    return before_micro, [AccountCharge(account_id=account, total_micro=charged_micro[account]) for account in accounts]
+
+
+def _payments(rows: Sequence[PaymentRow]) -> Mapping[int, Payment]:
     return {row.account_id: Payment(row.is_paid, row.available_micro) for row in rows}

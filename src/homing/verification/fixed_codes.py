@@ -10,8 +10,8 @@ from homing.intake.terms import AnswerOnce
 from homing.model import Recipient
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.intake import NewVerification
 from homing.store.statements.verifications import (
-    NewVerification,
     NewVerificationMessage,
     VerificationKey,
     VerificationResend,
@@ -29,7 +29,7 @@ async def store_fixed_code(
     recipient = Recipient(verification.raw_number, verification.number, verification.reference)
     async with database.transaction() as transaction:
         await _take_once(transaction, once, verification.account_id, verification.verification_id, recipient, now)
-        await statements.verifications.verifications_add(transaction, now=now, verifications=[verification])
+        await statements.intake.verifications_add(transaction, now=now, verifications=[verification])
 
 
 async def store_fixed_resend(

@@ -31,10 +31,10 @@ from homing.model import (
 )
 from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.intake import NewVerification
 from homing.store.statements.verifications import (
     CodeGuess,
     JudgedCheck,
-    NewVerification,
     NewVerificationMessage,
     VerificationResend,
     VerificationRow,
@@ -404,18 +404,19 @@ def _group(text: str, code: str, sender: str, recipient: Recipient, notes: dict[
 def _limits(app: App, number: str, others: Sequence[SendLimit]) -> list[LimitTake]:
     takes = []
     if app.total_limit is not None:
-        takes.append(_take(LimitScope.APP_CODES, app.app_id, app.total_limit, errors.AppLimitReached))
-    own = () if app.number_limit is None else (app.number_limit,)
-    by_period = {limit.period_s: limit for limit in (*others, *own)}  # a window is one limit's
-    takes += [
-        _take(LimitScope.NUMBER_CODES, f"{app.app_id} {number}", limit, errors.NumberLimitReached)
-        for limit in by_period.values()
-    ]
+        takes.append(_take(LimitScope.APP_CODES, app.app_id, (app.total_limit,), errors.AppLimitReached))
+    of_number = others if app.number_limit is None else (*others, app.number_limit)
+    if of_number:
+        takes.append(_take(LimitScope.NUMBER_CODES, f"{app.app_id} {number}", of_number, errors.NumberLimitReached))
     return takes
 
 
-def _take(scope: LimitScope, key: str, limit: SendLimit, refusal: type[errors.LimitReached]) -> LimitTake:
-    return LimitTake(scope=scope, key=key, period_s=limit.period_s, most=limit.most, amount=1, refusal=refusal)
+def _take(
+    scope: LimitScope, key: str, send_limits: Sequence[SendLimit], refusal: type[errors.LimitReached]
+) -> LimitTake:
+    """Of two limits for the same period the last holds."""
+    bounds = {limit.period_s: limit.most for limit in send_limits}
+    return LimitTake(scope=scope, key=key, bounds=bounds, amount=1, refusal=refusal)
 
 
 def _first_step(flow: CodeFlow | None, now: datetime) -> datetime | None:

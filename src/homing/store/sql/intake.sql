@@ -4,15 +4,11 @@
 -- how long it waits before it is sent.
 -- struct: NewMessage
 
--- One statement, one transaction: a conditional UPDATE charges each account that can pay for all of its messages in
--- this batch, and only messages that are paid for are stored and queued. An account that cannot pay for all of them is
--- not charged; the caller reads its available amount and submits again what that covers. `old` is the balance that the
--- UPDATE locked: a value that is read beside it, even FOR UPDATE, may have been spent by a concurrent batch.
--- name: submit -> rows PaymentRow
--- takes: charges AccountCharge, messages NewMessage
-WITH charge AS MATERIALIZED (
-    SELECT * FROM unnest(:charges) AS a (account_id bigint, total_micro bigint)
-), paid AS (
+-- Charges each account that can pay for all of its messages in this batch (`charge`), and stores and queues those that are
+-- paid for. `old` is the balance that the UPDATE locked: a value that is read beside it, even FOR UPDATE, may have been
+-- spent by a concurrent batch.
+-- shared: paid_messages
+paid AS (
     UPDATE balance AS b
     SET gift_micro = b.gift_micro - least(b.gift_micro, a.total_micro),
         balance_micro = b.balance_micro - (a.total_micro - least(b.gift_micro, a.total_micro))
@@ -68,14 +64,123 @@ WITH charge AS MATERIALIZED (
     ) AS part (account, amount_micro)
     WHERE part.amount_micro > 0
 )
+
+-- One statement, one transaction: a conditional UPDATE charges each account that can pay for all of its messages in
+-- this batch, and only messages that are paid for are stored and queued. An account that cannot pay for all of them is
+-- not charged; the caller reads its available amount and submits again what that covers.
+-- name: submit -> rows PaymentRow
+-- takes: charges AccountCharge, messages NewMessage
+WITH charge AS MATERIALIZED (
+    SELECT * FROM unnest(:charges) AS a (account_id bigint, total_micro bigint)
+),
+-- here: paid_messages
 SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
     (SELECT gift_micro + balance_micro + credit_micro FROM balance AS b WHERE b.account_id = a.account_id)
         AS available_micro
 FROM charge AS a
 LEFT JOIN paid AS p USING (account_id)
 
--- Locks what is used up of limits, in the order of the keys. What was never used has no row.
--- name: limits_lock -> rows LockedLimitUse
+-- What a batch makes of a limit's use. `ends_ms`: Unix time at which the last window is over. `earlier`: the windows that it was decided by; None: nothing was used before.
+-- struct: NewLimitUse
+
+-- As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits. Gives no
+-- row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with `limits_overtaken`
+-- when a use without an earlier one has been stored elsewhere meanwhile. Locks are taken in one order by all batches:
+-- uses that are stored, balances, new uses.
+-- name: submit_on_terms -> rows PaymentRow
+-- takes: charges AccountCharge, messages NewMessage, uses NewLimitUse, verifications NewVerification
+WITH used AS MATERIALIZED (
+    SELECT * FROM unnest(:uses) AS n (
+        account_id bigint, scope smallint, key text, windows text, ends_ms bigint, earlier text?
+    )
+), held AS MATERIALIZED (
+    SELECT u.account_id
+    FROM used AS n
+    JOIN limit_use AS u
+        ON u.account_id = ANY (ARRAY[n.account_id]) AND u.scope = ANY (ARRAY[n.scope]) AND u.key = ANY (ARRAY[n.key])
+    WHERE n.earlier IS NOT NULL AND u.windows = n.earlier::jsonb
+    ORDER BY n.account_id, n.scope, n.key
+    FOR UPDATE OF u
+), charge AS MATERIALIZED (
+    SELECT * FROM unnest(:charges) AS a (account_id bigint, total_micro bigint)
+    WHERE (SELECT count(*) FROM held) = :uses_held::bigint
+),
+-- here: paid_messages
+, use_changed AS (
+    UPDATE limit_use AS u
+    SET windows = n.windows::jsonb, ends_at = to_timestamp(n.ends_ms / 1000.0)
+    FROM used AS n
+    JOIN paid AS p USING (account_id)
+    WHERE n.earlier IS NOT NULL
+        AND u.account_id = ANY (ARRAY[n.account_id]) AND u.scope = ANY (ARRAY[n.scope]) AND u.key = ANY (ARRAY[n.key])
+), use_added AS (
+    INSERT INTO limit_use (account_id, scope, key, windows, ends_at)
+    SELECT n.account_id, n.scope, n.key, n.windows::jsonb, to_timestamp(n.ends_ms / 1000.0)
+    FROM used AS n
+    JOIN paid AS p USING (account_id)
+    WHERE n.earlier IS NULL
+    ORDER BY n.account_id, n.scope, n.key
+    ON CONFLICT DO NOTHING
+    RETURNING account_id
+), code_added AS (
+    INSERT INTO verification (
+        -- here: new_verification_columns
+    )
+    SELECT
+        -- here: new_verification_values
+    FROM unnest(:verifications) AS v (
+        -- here: new_verification_types
+    )
+    JOIN paid AS p USING (account_id)
+)
+SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
+    (SELECT gift_micro + balance_micro + credit_micro FROM balance AS b WHERE b.account_id = a.account_id)
+        AS available_micro
+FROM charge AS a
+LEFT JOIN paid AS p USING (account_id)
+WHERE limits_kept(
+    (SELECT count(*) FROM use_added)
+    = (SELECT count(*) FROM used AS n JOIN paid AS own USING (account_id) WHERE n.earlier IS NULL)
+)
+
+-- A code that is to be sent, with its first message's ID.
+-- struct: NewVerification
+
+-- shared: new_verification_columns
+    account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
+    code_hash, code_sealed, attempts_max, latest_id, is_test, created_at, expires_at, step_due_at
+
+-- shared: new_verification_values
+    account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
+    code_hash, code_sealed, attempts_max, verification_id, is_test, :now::timestamptz, expires_at, step_due_at
+
+-- shared: new_verification_types
+    account_id bigint, verification_id bigint, dialect smallint, app_id text, number text, raw_number text,
+    reference text?, template_id bigint?, flow_id bigint?, sender text, text text, code_hash bytea,
+    code_sealed bytea?, attempts_max smallint, is_test boolean, expires_at timestamptz, step_due_at timestamptz?
+
+-- A code of which no message is sent.
+-- name: verifications_add
+-- takes: verifications NewVerification
+INSERT INTO verification (
+    -- here: new_verification_columns
+)
+SELECT
+    -- here: new_verification_values
+FROM unnest(:verifications) AS v (
+    -- here: new_verification_types
+)
+
+-- What is used up of limits. What was never used has no row.
+-- name: limits_read -> rows StoredLimitUse
+-- takes: keys LimitKey
+SELECT u.account_id, u.scope, u.key, u.windows
+FROM unnest(:keys) AS k (account_id bigint, scope smallint, key text)
+JOIN limit_use AS u
+    ON u.account_id = ANY (ARRAY[k.account_id]) AND u.scope = ANY (ARRAY[k.scope]) AND u.key = ANY (ARRAY[k.key])
+
+-- The same, locked in the order of the keys.
+-- name: limits_lock -> rows StoredLimitUse
 -- takes: keys LimitKey
 SELECT u.account_id, u.scope, u.key, u.windows
 FROM unnest(:keys) AS k (account_id bigint, scope smallint, key text)
@@ -83,23 +188,6 @@ JOIN limit_use AS u
     ON u.account_id = ANY (ARRAY[k.account_id]) AND u.scope = ANY (ARRAY[k.scope]) AND u.key = ANY (ARRAY[k.key])
 ORDER BY k.account_id, k.scope, k.key
 FOR UPDATE OF u
-
--- Returns the keys that were added: one that is missing has been added elsewhere meanwhile.
--- name: limits_add -> values
--- takes: uses NewLimitUse
-INSERT INTO limit_use (account_id, scope, key, windows, ends_at)
-SELECT account_id, scope, key, windows::jsonb, ends_at
-FROM unnest(:uses) AS n (account_id bigint, scope smallint, key text, windows text, ends_at timestamptz)
-ORDER BY account_id, scope, key
-ON CONFLICT DO NOTHING
-RETURNING key
-
--- name: limits_change
--- takes: uses NewLimitUse
-UPDATE limit_use AS u
-SET windows = n.windows::jsonb, ends_at = n.ends_at
-FROM unnest(:uses) AS n (account_id bigint, scope smallint, key text, windows text, ends_at timestamptz)
-WHERE u.account_id = ANY (ARRAY[n.account_id]) AND u.scope = ANY (ARRAY[n.scope]) AND u.key = ANY (ARRAY[n.key])
 
 -- Takes keys of calls that are answered once. A key that another call has had since `since` is returned with that call's
 -- answer, and is not taken; a call under way elsewhere is waited for.

@@ -26,32 +26,17 @@
     v.status = :VerificationStatus.PENDING AND v.expires_at <= :now::timestamptz AS is_expired,
     coalesce((
         SELECT sum(m.charge_micro - m.refund_micro)
-        FROM verification_message AS vm
-        JOIN message AS m ON m.account_id = ANY (ARRAY[vm.account_id]) AND m.message_id = ANY (ARRAY[vm.message_id])
-        WHERE vm.verification_id = v.verification_id AND vm.account_id = v.account_id
+        FROM (
+            SELECT v.verification_id AS message_id
+            UNION ALL
+            SELECT vm.message_id
+            FROM verification_message AS vm
+            WHERE vm.verification_id = v.verification_id AND vm.account_id = v.account_id
+        ) AS carried
+        JOIN message AS m ON m.account_id = ANY (ARRAY[v.account_id]) AND m.message_id = ANY (ARRAY[carried.message_id])
     ), 0)::bigint AS cost_micro
 
--- New verifications with their first messages.
--- name: verifications_add
--- takes: verifications NewVerification
-WITH new_verification AS MATERIALIZED (
-    SELECT * FROM unnest(:verifications) AS v (
-        account_id bigint, verification_id bigint, dialect smallint, app_id text, number text, raw_number text,
-        reference text?, template_id bigint?, flow_id bigint?, sender text, text text, code_hash bytea,
-        code_sealed bytea?, attempts_max smallint, is_test boolean, expires_at timestamptz, step_due_at timestamptz?
-    )
-), first_message AS (
-    INSERT INTO verification_message (account_id, message_id, verification_id, code_hash)
-    SELECT account_id, verification_id, verification_id, code_hash FROM new_verification
-)
-INSERT INTO verification (
-    account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
-    code_sealed, attempts_max, latest_id, is_test, created_at, expires_at, step_due_at
-)
-SELECT account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
-    code_sealed, attempts_max, verification_id, is_test, :now::timestamptz, expires_at, step_due_at
-FROM new_verification
-
+-- Messages that carry a verification's code again.
 -- name: verification_messages_add
 -- takes: messages NewVerificationMessage
 INSERT INTO verification_message (account_id, message_id, verification_id, code_hash)
@@ -90,12 +75,13 @@ WHERE v.account_id = ANY (ARRAY[r.account_id]) AND v.verification_id = ANY (ARRA
 -- null: event_types
 -- takes: guesses CodeGuess
 WITH guess AS MATERIALIZED (
-    SELECT g.nth, m.account_id, m.verification_id, m.code_hash = g.code_hash AS is_right
+    SELECT g.nth, g.account_id, g.code_hash, m.code_hash AS code_hash_again,
+        coalesce(m.verification_id, g.message_id) AS verification_id
     FROM unnest(:guesses) WITH ORDINALITY AS g (account_id bigint, message_id bigint, code_hash bytea, nth)
-    JOIN verification_message AS m
+    LEFT JOIN verification_message AS m
         ON m.account_id = ANY (ARRAY[g.account_id]) AND m.message_id = ANY (ARRAY[g.message_id])
 ), locked AS MATERIALIZED (
-    SELECT g.nth, g.is_right, v.account_id, v.verification_id, v.status, v.attempts, v.attempts_max, v.expires_at,
+    SELECT g.nth, g.code_hash = coalesce(g.code_hash_again, v.code_hash) AS is_right, v.account_id, v.verification_id, v.status, v.attempts, v.attempts_max, v.expires_at,
         v.ended_at, v.latest_id
     FROM guess AS g
     JOIN verification AS v
@@ -231,10 +217,11 @@ WHERE v.account_id = ANY (ARRAY[pending.account_id]) AND v.verification_id = ANY
 -- name: verification_find -> row? VerificationRow
 SELECT
     -- here: verification_columns
-FROM verification_message AS m
-JOIN verification AS v
-    ON v.account_id = ANY (ARRAY[m.account_id]) AND v.verification_id = ANY (ARRAY[m.verification_id])
-WHERE m.message_id = :message_id AND m.account_id = :account_id
+FROM verification AS v
+WHERE v.account_id = :account_id AND v.verification_id = coalesce(
+    (SELECT verification_id FROM verification_message WHERE message_id = :message_id AND account_id = :account_id),
+    :message_id
+)
 
 -- An app's latest verification with a reference of the customer's.
 -- name: verification_by_reference -> row? VerificationRow
@@ -286,27 +273,36 @@ LIMIT 1
 -- not null: cost_micro is_expired account app messages
 SELECT
     -- here: shown_columns
-FROM verification_message AS own
-JOIN verification AS v ON v.account_id = own.account_id AND v.verification_id = own.verification_id
+FROM verification AS v
 JOIN account AS a ON a.account_id = v.account_id
 JOIN app AS p ON p.app_id = v.app_id
 LEFT JOIN code_template AS t ON t.template_id = v.template_id
 LEFT JOIN code_flow AS f ON f.flow_id = v.flow_id
-WHERE own.message_id = :message_id AND (:account_id?::bigint IS NULL OR own.account_id = :account_id)
+WHERE v.verification_id = coalesce(
+        (SELECT verification_id FROM verification_message WHERE message_id = :message_id),
+        :message_id
+    )
+    AND (:account_id?::bigint IS NULL OR v.account_id = :account_id)
 
 -- The verification whose code a message carries.
 -- name: verification_of_message -> value?
+-- null: verification_id
+SELECT verification_id FROM verification WHERE account_id = :account_id AND verification_id = :message_id
+UNION ALL
 SELECT verification_id FROM verification_message WHERE account_id = :account_id AND message_id = :message_id
 
 -- name: verification_story -> rows VerificationMessageRow
 SELECT m.message_id, m.state, accepted_at(m.message_id) AS submitted_at, m.sent_at, m.final_at, m.country, m.mcc, m.mnc,
     m.sender, m.segments, m.charge_micro, m.refund_micro, m.carrier_id, k.name AS carrier, m.error_code, m.error_text,
     m.reason, c.credited_at
-FROM verification_message AS vm
-JOIN message AS m ON m.account_id = ANY (ARRAY[vm.account_id]) AND m.message_id = ANY (ARRAY[vm.message_id])
+FROM (
+    SELECT :verification_id::bigint AS message_id
+    UNION ALL
+    SELECT message_id FROM verification_message WHERE verification_id = :verification_id AND account_id = :account_id
+) AS carried
+JOIN message AS m ON m.account_id = :account_id AND m.message_id = ANY (ARRAY[carried.message_id])
 JOIN carrier AS k ON k.carrier_id = m.carrier_id
-LEFT JOIN conversion AS c ON c.account_id = ANY (ARRAY[vm.account_id]) AND c.message_id = ANY (ARRAY[vm.message_id])
-WHERE vm.verification_id = :verification_id AND vm.account_id = :account_id
+LEFT JOIN conversion AS c ON c.account_id = :account_id AND c.message_id = ANY (ARRAY[carried.message_id])
 ORDER BY m.message_id
 
 -- Verifications whose flow has a step due. They are due again after `lease`, should this process end before it has sent.

@@ -17,7 +17,7 @@ _SQL: Final = queries.load("intake")
 
 
 class AccountCharge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `submit` is given."""
+    """What `submit`, `submit_on_terms` is given."""
 
     account_id: int
     total_micro: int
@@ -59,38 +59,63 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PaymentRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `submit`."""
+    """A row of `submit`, `submit_on_terms`."""
 
     account_id: int
     is_paid: bool
     available_micro: int
 
 
-class LimitKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `limits_lock` is given."""
-
-    account_id: int
-    scope: int
-    key: str
-
-
-class LockedLimitUse(msgspec.Struct, frozen=True, gc=False):
-    """A row of `limits_lock`."""
-
-    account_id: int
-    scope: int
-    key: str
-    windows: str
-
-
 class NewLimitUse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `limits_add`, `limits_change` is given."""
+    """What a batch makes of a limit's use. `ends_ms`: Unix time at which the last window is over. `earlier`: the
+    windows that it was decided by; None: nothing was used before.
+    """
 
     account_id: int
     scope: int
     key: str
     windows: str
-    ends_at: datetime
+    ends_ms: int
+    earlier: str | None
+
+
+class NewVerification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A code that is to be sent, with its first message's ID."""
+
+    account_id: int
+    verification_id: int
+    dialect: int
+    app_id: str
+    number: str
+    raw_number: str
+    reference: str | None
+    template_id: int | None
+    flow_id: int | None
+    sender: str
+    text: str
+    code_hash: bytes
+    code_sealed: bytes | None
+    attempts_max: int
+    is_test: bool
+    expires_at: datetime
+    step_due_at: datetime | None
+
+
+class LimitKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `limits_read`, `limits_lock` is given."""
+
+    account_id: int
+    scope: int
+    key: str
+
+
+class StoredLimitUse(msgspec.Struct, frozen=True, gc=False):
+    """A row of `limits_read`, `limits_lock`."""
+
+    account_id: int
+    scope: int
+    key: str
+    windows: str
 
 
 class NewAnsweredCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -139,27 +164,56 @@ async def submit(
 ) -> list[PaymentRow]:
     """One statement, one transaction: a conditional UPDATE charges each account that can pay for all of its messages
     in this batch, and only messages that are paid for are stored and queued. An account that cannot pay for all of
-    them is not charged; the caller reads its available amount and submits again what that covers. `old` is the
-    balance that the UPDATE locked: a value that is read beside it, even FOR UPDATE, may have been spent by a
-    concurrent batch.
+    them is not charged; the caller reads its available amount and submits again what that covers.
     """
     return await fetch_rows(
         db, _SQL["submit"], PaymentRow, *columns(charges, 2), *columns(messages, 26), before_micro, now
     )
 
 
-async def limits_lock(db: Executor, *, keys: Sequence[LimitKey]) -> list[LockedLimitUse]:
-    """Locks what is used up of limits, in the order of the keys. What was never used has no row."""
-    return await fetch_rows(db, _SQL["limits_lock"], LockedLimitUse, *columns(keys, 3))
+async def submit_on_terms(
+    db: Executor,
+    *,
+    uses: Sequence[NewLimitUse],
+    charges: Sequence[AccountCharge],
+    uses_held: int,
+    messages: Sequence[NewMessage],
+    before_micro: Sequence[int],
+    now: datetime,
+    verifications: Sequence[NewVerification],
+) -> list[PaymentRow]:
+    """As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits.
+    Gives no row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with
+    `limits_overtaken` when a use without an earlier one has been stored elsewhere meanwhile. Locks are taken in one
+    order by all batches: uses that are stored, balances, new uses.
+    """
+    return await fetch_rows(
+        db,
+        _SQL["submit_on_terms"],
+        PaymentRow,
+        *columns(uses, 6),
+        *columns(charges, 2),
+        uses_held,
+        *columns(messages, 26),
+        before_micro,
+        now,
+        *columns(verifications, 17),
+    )
 
 
-async def limits_add(db: Executor, *, uses: Sequence[NewLimitUse]) -> list[str]:
-    """Returns the keys that were added: one that is missing has been added elsewhere meanwhile."""
-    return await fetch_rows(db, _SQL["limits_add"], single(str), *columns(uses, 5))
+async def verifications_add(db: Executor, *, now: datetime, verifications: Sequence[NewVerification]) -> None:
+    """A code of which no message is sent."""
+    await execute(db, _SQL["verifications_add"], now, *columns(verifications, 17))
 
 
-async def limits_change(db: Executor, *, uses: Sequence[NewLimitUse]) -> None:
-    await execute(db, _SQL["limits_change"], *columns(uses, 5))
+async def limits_read(db: Executor, *, keys: Sequence[LimitKey]) -> list[StoredLimitUse]:
+    """What is used up of limits. What was never used has no row."""
+    return await fetch_rows(db, _SQL["limits_read"], StoredLimitUse, *columns(keys, 3))
+
+
+async def limits_lock(db: Executor, *, keys: Sequence[LimitKey]) -> list[StoredLimitUse]:
+    """The same, locked in the order of the keys."""
+    return await fetch_rows(db, _SQL["limits_lock"], StoredLimitUse, *columns(keys, 3))
 
 
 async def answered_calls_take(

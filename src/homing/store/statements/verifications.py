@@ -11,31 +11,9 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, single
+from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, nullable, single
 
 _SQL: Final = queries.load("verifications")
-
-
-class NewVerification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `verifications_add` is given."""
-
-    account_id: int
-    verification_id: int
-    dialect: int
-    app_id: str
-    number: str
-    raw_number: str
-    reference: str | None
-    template_id: int | None
-    flow_id: int | None
-    sender: str
-    text: str
-    code_hash: bytes
-    code_sealed: bytes | None
-    attempts_max: int
-    is_test: bool
-    expires_at: datetime
-    step_due_at: datetime | None
 
 
 class NewVerificationMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -249,12 +227,8 @@ class AppVerificationRow(msgspec.Struct, frozen=True, gc=False):
     created_at: datetime
 
 
-async def verifications_add(db: Executor, *, verifications: Sequence[NewVerification], now: datetime) -> None:
-    """New verifications with their first messages."""
-    await execute(db, _SQL["verifications_add"], *columns(verifications, 17), now)
-
-
 async def verification_messages_add(db: Executor, *, messages: Sequence[NewVerificationMessage]) -> None:
+    """Messages that carry a verification's code again."""
     await execute(db, _SQL["verification_messages_add"], *columns(messages, 4))
 
 
@@ -322,9 +296,9 @@ async def verifications_cancel_earlier(
     await execute(db, _SQL["verifications_cancel_earlier"], number, account_id, verification_id, dialect, now)
 
 
-async def verification_find(db: Executor, *, now: datetime, message_id: int, account_id: int) -> VerificationRow | None:
+async def verification_find(db: Executor, *, now: datetime, account_id: int, message_id: int) -> VerificationRow | None:
     """The verification that a message's id belongs to."""
-    return await fetch_row_or_none(db, _SQL["verification_find"], VerificationRow, now, message_id, account_id)
+    return await fetch_row_or_none(db, _SQL["verification_find"], VerificationRow, now, account_id, message_id)
 
 
 async def verification_by_reference(
@@ -388,7 +362,7 @@ async def verification_shown(
 
 async def verification_of_message(db: Executor, *, account_id: int, message_id: int) -> int | None:
     """The verification whose code a message carries."""
-    return await fetch_row_or_none(db, _SQL["verification_of_message"], single(int), account_id, message_id)
+    return await fetch_row_or_none(db, _SQL["verification_of_message"], nullable(int), account_id, message_id)
 
 
 async def verification_story(db: Executor, *, verification_id: int, account_id: int) -> list[VerificationMessageRow]:
