@@ -141,8 +141,8 @@ async def test_a_search_by_status_that_stopped_says_so_and_goes_on(server: Serve
     account = await server.account()
     await server.query(
         "INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, sender, text,"
-        " attempts_max, latest_id, created_at, expires_at, status)"
-        " SELECT $1, n, 2, $2, '8613811250009', '', '', '', 5, n, now(), now() + interval '1 h', (n = 1)::int"
+        " code_hash, attempts_max, latest_id, created_at, expires_at, status)"
+        " SELECT $1, n, 2, $2, '8613811250009', '', '', '', '', 5, n, now(), now() + interval '1 h', (n = 1)::int"
         " FROM generate_series(1, $3::bigint + 2) AS n",
         account.account_id,
         account.app,
