@@ -7,6 +7,8 @@ CORES   := $(shell getconf _NPROCESSORS_ONLN)
 TESTERS ?= $(shell echo $$(( 2 * $(CORES) + 1 )))
 # On a terminal pip shows what it is doing: a minute of silence looks like a hang.
 PIP    := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)
+# Every process loads hundreds of modules: compiled once they load in half the time, and the tests start many processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup lab serve test unit check format bindings prefixes bench clean
 
@@ -58,6 +60,7 @@ bench: $(VENV)/dev
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src clients tests tools bench -name __pycache__ -prune -exec rm -rf {} +
 
 # A `venv` that fails half way (Debian without python3-venv) leaves a python without pip: nothing of it is kept.
 $(BIN)/pip:
