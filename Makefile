@@ -10,7 +10,9 @@ PIP    := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quie
 # Every process loads hundreds of modules: compiled once they load in half the time, and the tests start many processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup lab serve test unit check format bindings prefixes bench clean
+CLIENT := clients/typescript
+
+.PHONY: help setup lab serve test unit check format bindings client-types client-packages prefixes bench clean
 
 help:
 	@echo "make serve   set up, and serve the demo on http://127.0.0.1:8080"
@@ -20,6 +22,7 @@ help:
 	@echo "make lab     what \`homing lab\` needs besides: numpy and matplotlib"
 	@echo "make check   lint, format, types, layers"
 	@echo "make bindings  the functions of the SQL statements, after one has changed"
+	@echo "make client-types  the TypeScript client's types, after the API's OpenAPI document has changed"
 	@echo "make prefixes  the table of number prefixes, from libphonenumber"
 	@echo "make bench   measure, beside Kannel where it is installed"
 	@echo "make clean   remove the virtual environment and caches (not ./data)"
@@ -32,8 +35,9 @@ serve: $(VENV)/runtime
 	@$(BIN)/homing serve --demo
 
 # A file's tests run one after the other in one process: they share the servers that they start. Nothing is run again:
-# what fails has failed.
+# what fails has failed. Without npm or a network the tests of the TypeScript client are skipped, which they say.
 test: $(VENV)/dev
+	@[ -e $(CLIENT)/node_modules/.package-lock.json ] || ! command -v npm >/dev/null || $(MAKE) --silent client-packages || true
 	@$(BIN)/pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 unit: $(VENV)/dev
@@ -51,6 +55,17 @@ format: $(VENV)/dev
 
 bindings: $(VENV)/dev
 	$(BIN)/python -m tools.sql_bindings
+
+client-types: $(VENV)/dev client-packages
+	@$(BIN)/python -m tools.client_types
+
+client-packages: $(CLIENT)/node_modules/.package-lock.json
+
+# npm writes this file when it is done; no package's own programs are run.
+$(CLIENT)/node_modules/.package-lock.json: $(CLIENT)/package-lock.json
+	@echo "Installing what the TypeScript client is built with ..."
+	@npm ci --prefix $(CLIENT) --ignore-scripts --no-audit --no-fund --loglevel error --fetch-retries 1
+	@touch $@
 
 prefixes: $(VENV)/dev
 	$(BIN)/python -m tools.prefixes.build

@@ -1,6 +1,7 @@
-"""The clients' guide, run as it is printed: its Python blocks in order, as one program, against a running server.
+"""The clients' programs in the documents, run as they are printed, against a running server.
 
-Blocks marked ```python run are run; a ```text block that follows one is what it must print.
+Blocks marked ```python run are run, those of a page in order, as one program; each block marked ```ts run is a program.
+A ```text block that follows one is what it must print.
 """
 
 import asyncio
@@ -10,49 +11,88 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.server import Server
+from tests.support.typescript import TypeScriptProject, require_node
 from tests.support.v1 import new_token
 
-PAGE = Path(__file__).parents[2] / "docs" / "integrate" / "clients.md"
+ROOT = Path(__file__).parents[2]
+GUIDE = "docs/integrate/clients.md"
+FIRST_PAGES = ("README.md", "docs/start/quickstart.md")
 BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVED = "127.0.0.1:8080"
 DEMO_KEY = "hm_demo_7bz1lzh9"
 
 
-def steps() -> list[tuple[str, str]]:
-    """(program, what it prints). Every block of the page is one or the other."""
-    found: list[tuple[str, str]] = []
-    for language, more, body in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
-        if language == "text":
-            assert found, "an answer without a program"
-            assert not found[-1][1], "two answers to one program"
-            found[-1] = (found[-1][0], body)
-        else:
-            assert (language, more.strip()) == ("python", "run"), f"a block that nothing runs: {language}{more}"
-            found.append((body, ""))
-    return found
+def steps(page: str, language: str) -> list[tuple[str, str]]:
+    """(program, what it prints) of the page's blocks in a language."""
+    pairs: list[tuple[str, str]] = []
+    before = ""
+    for kind, more, body in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")):
+        if kind == language and more.strip() == "run":
+            pairs.append((body, ""))
+        elif kind == "text" and before == language:
+            pairs[-1] = (pairs[-1][0], body)
+        before = kind if more.strip() == "run" else ""
+    return pairs
+
+
+def test_no_block_of_the_guide_is_left_out() -> None:
+    kinds = {(kind, more.strip()) for kind, more, _body in BLOCK.findall((ROOT / GUIDE).read_text(encoding="utf-8"))}
+    assert kinds == {("python", "run"), ("ts", "run"), ("text", "")}
 
 
 def run(program: str, names: dict[str, Any]) -> str:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(program, str(PAGE), "exec"), names)
+        exec(compile(program, GUIDE, "exec"), names)
     return printed.getvalue()
 
 
-async def test_the_guide_does_and_prints_what_it_shows(server: Server) -> None:
-    """With an account of its own in place of the demo's, whose balance other tests go by."""
+async def own_account(server: Server) -> dict[str, str]:
+    """An account in place of the demo's, whose balance other tests go by: what stands for what."""
     account, shown = await server.account(), server.demo
-    instead = {SERVED: server.address, DEMO_KEY: await new_token(server, account)} | {
+    return {SERVED: server.address, DEMO_KEY: await new_token(server, account)} | {
         getattr(shown, name): getattr(account, name) for name in ("key", "secret", "app", "api_id", "api_password")
     }
-    blocks = steps()
+
+
+def replaced(program: str, instead: dict[str, str]) -> str:
+    for word, other in instead.items():
+        program = program.replace(word, other)
+    return program
+
+
+async def test_the_guide_does_and_prints_what_it_shows(server: Server) -> None:
+    instead = await own_account(server)
+    blocks = steps(GUIDE, "python")
     names: dict[str, Any] = {"__name__": "guide"}
     assert len(blocks) >= 5
     try:
         for program, printed in blocks:
-            for word, other in instead.items():
-                program = program.replace(word, other)
-            assert await asyncio.to_thread(run, program, names) == printed
+            assert await asyncio.to_thread(run, replaced(program, instead), names) == printed
     finally:
         names["sms"].close()
+
+
+@pytest.mark.parametrize("page", FIRST_PAGES)
+async def test_the_first_pages_check_a_code_in_python(server: Server, page: str) -> None:
+    (step,) = steps(page, "python")
+    program, printed = step
+    assert await asyncio.to_thread(run, replaced(program, {SERVED: server.address}), {}) == printed
+
+
+async def test_typescript_programs_do_and_print_what_the_documents_show(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    require_node()
+    demo, instead = {SERVED: server.address}, await own_account(server)
+    blocks = [(step, demo) for page in FIRST_PAGES for step in steps(page, "ts")]
+    blocks += [(step, instead) for step in steps(GUIDE, "ts")]
+    assert len(blocks) >= 4
+    project = TypeScriptProject(tmp_path_factory.mktemp("typescript"))
+    programs = {f"program{place}": replaced(step[0], words) for place, (step, words) in enumerate(blocks)}
+    project.compile(programs)
+    for name, (step, _words) in zip(programs, blocks, strict=True):
+        assert await project.run(f"{name}.js") == step[1]

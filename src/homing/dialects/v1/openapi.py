@@ -13,6 +13,7 @@ EVERY_CALL: Final = (401, 403, 500, 503)
 WITH_BODY: Final = (400, 408, 413, 415)
 ID: Final = {"type": "string", "description": "An id: digits."}
 NUMBER: Final = {"type": "string", "description": "A phone number with its country code."}
+NULL: Final = {"type": "null"}
 IDEMPOTENCY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -43,7 +44,7 @@ def openapi_document() -> bytes:
             "security": [{"bearer": []}],
             "paths": paths,
             "components": {
-                "schemas": components,
+                "schemas": {name: _without_null(schema) for name, schema in components.items()},
                 "securitySchemes": {
                     "bearer": {"type": "http", "scheme": "bearer", "description": "hm_KEY_SECRET"},
                 },
@@ -87,6 +88,20 @@ def _operation(operation: Operation, schemas: Mapping[type[msgspec.Struct], dict
             "content": {"application/json": {"schema": _any_of([schemas[kind] for kind in operation.bodies])}},
         }
     return described
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A member without a value is left out of an answer, never null, and no body may have null either."""
+    members = schema.get("properties", {})
+    return {**schema, "properties": {name: _value_of(member) for name, member in members.items()}}
+
+
+def _value_of(member: dict[str, Any]) -> dict[str, Any]:
+    kinds = [kind for kind in member.get("anyOf", ()) if kind != NULL]
+    if len(kinds) != 1:
+        return member
+    more = {name: value for name, value in member.items() if name != "anyOf" and (name, value) != ("default", None)}
+    return {**kinds[0], **more}
 
 
 def _any_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
