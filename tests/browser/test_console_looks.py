@@ -49,6 +49,7 @@ PAGES: Mapping[str, str] = {
     "account-apps": "/accounts/demo/apps",
     "account-app": "/accounts/demo/apps/one?id=4luaKsL2",
     "account-codes": "/accounts/demo/codes",
+    "account-webhooks": "/accounts/demo/webhooks",
     "account-prices": "/accounts/demo/prices",
     "account-texts": "/accounts/demo/texts",
     "account-settings": "/accounts/demo/settings",

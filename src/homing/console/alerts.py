@@ -75,7 +75,7 @@ ALARMS: Final = {
     (CARRIER, UNUSABLE): (N_("Carrier {subject} cannot run with its current settings."), "/carriers"),
     (WEBHOOK, DISABLED): (
         N_("Webhook endpoint {subject} was disabled: it has failed for days."),
-        "/pushes",
+        "/pushes?show=given_up",
     ),
     (LEARNER, FAILED): (N_("Adaptive routing has stopped updating: learning keeps failing."), "/routes"),
     (LEARNER, ACCOUNT_SKIPPED): (

@@ -1,5 +1,7 @@
 """Reads form fields as values. Each function raises `InvalidInput` with a text in the viewer's language."""
 
+from datetime import UTC, datetime
+
 from homing import errors
 from homing.admin.account_settings import as_id
 from homing.common import money
@@ -41,6 +43,18 @@ def row_id(context: RequestContext, name: str, missing: str) -> int:
     if value is None:
         raise errors.InvalidInput(missing)
     return value
+
+
+def moment(context: RequestContext, name: str) -> datetime | None:
+    """A time in the viewer's zone; None for an empty field."""
+    text = context.field(name)
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=context.zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise errors.InvalidInput(context.translate("{entered} is not a time.", entered=text[:40])) from None
 
 
 async def account_id(context: RequestContext, name_or_id: str) -> int:

@@ -33,6 +33,7 @@ from homing.console.pages import (
     texts,
     users,
     verifications,
+    webhooks,
 )
 
 SECTIONS: Final[Sequence[PageSection]] = (
@@ -49,6 +50,7 @@ SECTIONS: Final[Sequence[PageSection]] = (
     credentials.SECTION,
     apps.SECTION,
     codes.SECTION,
+    webhooks.SECTION,
     quickstart.SECTION,
     texts.SECTION,
     account_settings.SECTION,

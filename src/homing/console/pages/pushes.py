@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
-from homing import limits
+from homing import errors, limits
 from homing.console import form_values
 from homing.console.languages import N_
 from homing.console.navigation import EVERYBODY, STAFF, NavigationEntry, NavigationGroup
@@ -14,8 +14,9 @@ from homing.console.page import Page, PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.console.timeline_view import OUTCOME_LABELS, outcome_tone
-from homing.delivery.pushes import PushSelection, count_given_up, read_pushes, replay_given_up, replay_push
+from homing.delivery.pushes import PushSelection, count_given_up, read_pushes, replay_given_up, replay_push, replay_span
 from homing.i18n.labels import PUSHES
+from homing.model import PushKind
 from homing.store.statements.pushes import PushRow
 
 TABS: Final = (
@@ -46,15 +47,31 @@ async def show(context: RequestContext) -> Response:
         older_key=page.older,
         account=context.query_value("account"),
         filter_error=filter_error,
+        items_max=limits.PUSHES_REPLAYED_MAX,
     )
 
 
 async def replay_item(context: RequestContext) -> Response:
-    """From the list's buttons."""
+    """From the list's buttons, and its form for a time span."""
+    if context.field("do") == "span":
+        return await _replay_span(context)
     push_id = form_values.row_id(context, "push", context.translate("The push does not exist."))
     async with context.changing() as transaction:
         await replay_push(transaction, push_id)
     return context.redirect(context.url, context.translate("The push will be sent again."))
+
+
+async def _replay_span(context: RequestContext) -> Response:
+    account = await context.account(context.field("account"))
+    since, until = form_values.moment(context, "from"), form_values.moment(context, "to")
+    if since is None:
+        raise errors.InvalidInput(context.translate("Enter a start time."))
+    async with context.changing() as transaction:
+        count = await replay_span(
+            transaction, account.account_id, since=since, until=until or context.now, only_failed=False
+        )
+    notice = context.language.translate_plural("One push will be sent again.", "{n} pushes will be sent again.", count)
+    return context.redirect(f"/pushes?show=recent&account={account.name}", notice)
 
 
 async def confirm(context: RequestContext) -> Response:
@@ -91,6 +108,7 @@ def _push_row(context: RequestContext, push: PushRow) -> dict[str, Any]:
         "kind_label": context.translate_phrases(
             [PUSHES[push.kind](context.console_state.dialects.title_of(push.dialect))]
         ),
+        "has_message": bool(push.message_id) and push.kind != PushKind.EVENT,
         "http_status": push.status if push.url else None,
         "is_failing": push.due_at is not None and push.answered_at is not None,
     }
