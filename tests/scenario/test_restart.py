@@ -5,14 +5,17 @@ import json
 import os
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from homing import limits
 from homing.admin import carriers, routes
+from homing.dialects.v1.dialect import DEMO_KEY, DEMO_SECRET
 from homing.model import Outcome
 from homing.routing.rules import RouteScope
 from homing.states import TABLE, MessageState
@@ -30,31 +33,47 @@ TAKEN_OVER_S = 20.0
 IN_FLIGHT_MAX = CONNECTIONS * 3
 
 
+@dataclass(kw_only=True)
+class WatchedInstallation(Installation):
+    """The demo account has a webhook endpoint for every event: `events`."""
+
+    events: Box
+
+    async def watch(self) -> None:
+        headers = {"Authorization": f"Bearer hm_{DEMO_KEY}_{DEMO_SECRET}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.post(f"{self.url}/v1/webhooks", json={"url": self.events.url}) as response,
+        ):
+            assert response.status == 201, await response.text()
+
+
 @pytest.fixture(scope="module")
 async def box(sink: Sink) -> Box:
     return sink.box()
 
 
 @pytest.fixture(scope="module")
-async def installation(room: Path, worker: str, box: Box) -> AsyncIterator[Installation]:
+async def installation(room: Path, worker: str, box: Box, sink: Sink) -> AsyncIterator[WatchedInstallation]:
     """One data folder for all of these tests: each finds what the kill before it has left."""
-    made = Installation(room / f"restart-{worker}")
+    made = WatchedInstallation(room / f"restart-{worker}", events=sink.box())
     with nothing_left(made):
         await made.start()
         await made.enrich(box.url)
+        await made.watch()
         yield made
         if made.is_running:
             assert await made.stop() == 0
 
 
 @pytest.fixture
-async def serving(installation: Installation) -> Installation:
+async def serving(installation: WatchedInstallation) -> WatchedInstallation:
     if not installation.is_running:
         await installation.start()
     return installation
 
 
-async def all_is_well(installation: Installation, traffic: Traffic, box: Box) -> None:
+async def all_is_well(installation: WatchedInstallation, traffic: Traffic, box: Box) -> None:
     """After traffic has ended and everything runs again: nothing lost, nothing invented, all of it finished."""
     async with installation.looked_into() as database, database.connection() as connection:
         rows = await connection.raw.fetch(
@@ -97,10 +116,19 @@ async def all_is_well(installation: Installation, traffic: Traffic, box: Box) ->
             final.add(row["message_id"])
     told = {int(push.json["msgid"]) for push in box.pushes}
     assert final <= told, f"{len(final - told)} of {len(final)} messages were never reported to the customer"
+    pushed = [push.json for push in installation.events.pushes]
+    ends = {int(event["data"]["id"]) for event in pushed if event["type"] in ("message.delivered", "message.failed")}
+    assert final <= ends, f"{len(final - ends)} of {len(final)} messages' ends were never pushed as events"
+    bodies = defaultdict(set)
+    for event in pushed:
+        bodies[event["id"]].add(json.dumps(event))
+    assert all(len(different) == 1 for different in bodies.values()), "an event that comes again is the same"
 
 
 @pytest.mark.parametrize("role", ["api", "link", "smpp"])
-async def test_a_killed_process_is_started_anew_and_nothing_is_lost(serving: Installation, box: Box, role: str) -> None:
+async def test_a_killed_process_is_started_anew_and_nothing_is_lost(
+    serving: WatchedInstallation, box: Box, role: str
+) -> None:
     victim = serving.roles(role)[0]
     async with Traffic(serving.url, f"kill-{role}") as traffic:
         await traffic.until(300)
@@ -115,7 +143,7 @@ async def test_a_killed_process_is_started_anew_and_nothing_is_lost(serving: Ins
 
 
 async def test_when_the_parent_is_killed_the_next_start_finds_all_and_the_orphans_end(
-    serving: Installation, box: Box
+    serving: WatchedInstallation, box: Box
 ) -> None:
     orphans, servers = serving.roles(), serving.servers()
     assert len(orphans) == serving.workers + 3, "beside the link, the SMPP server and the console"
@@ -133,7 +161,7 @@ async def test_when_the_parent_is_killed_the_next_start_finds_all_and_the_orphan
     await all_is_well(serving, traffic, box)
 
 
-async def test_when_all_is_killed_the_next_start_needs_no_help(serving: Installation, box: Box) -> None:
+async def test_when_all_is_killed_the_next_start_needs_no_help(serving: WatchedInstallation, box: Box) -> None:
     async with Traffic(serving.url, "kill-all", pause_s=0.002) as traffic:
         await traffic.until(300)
         await serving.killed(serving.postmaster(), *serving.servers(), *serving.roles(), serving.pid)
@@ -143,7 +171,7 @@ async def test_when_all_is_killed_the_next_start_needs_no_help(serving: Installa
 
 
 async def test_sigterm_under_load_finishes_what_is_under_way_and_leaves_nothing_behind(
-    serving: Installation, box: Box
+    serving: WatchedInstallation, box: Box
 ) -> None:
     children, servers = serving.roles(), serving.servers()
     async with Traffic(serving.url, "sigterm", pause_s=0.002) as traffic:
@@ -161,14 +189,14 @@ async def test_sigterm_under_load_finishes_what_is_under_way_and_leaves_nothing_
     await all_is_well(serving, traffic, box)
 
 
-async def test_sigterm_while_a_dead_process_is_being_replaced_is_a_good_end_too(serving: Installation) -> None:
+async def test_sigterm_while_a_dead_process_is_being_replaced_is_a_good_end_too(serving: WatchedInstallation) -> None:
     await serving.killed(serving.roles("api")[0])
     await asyncio.sleep(limits.PROCESS_RESTART_PAUSE_S + 0.2)
     assert await serving.stop() == 0, serving.log.read_text()[-2000:]
     assert not serving.servers()
 
 
-async def test_a_second_serve_on_the_same_data_says_so_and_stops(serving: Installation) -> None:
+async def test_a_second_serve_on_the_same_data_says_so_and_stops(serving: WatchedInstallation) -> None:
     second = await serving.command("serve", "--http", "127.0.0.1:0")
     async with in_time():
         _, said = await second.communicate()
@@ -179,7 +207,7 @@ async def test_a_second_serve_on_the_same_data_says_so_and_stops(serving: Instal
     assert await serving.health() == 200
 
 
-async def test_the_command_line_proves_the_ledger_beside_a_running_server(serving: Installation) -> None:
+async def test_the_command_line_proves_the_ledger_beside_a_running_server(serving: WatchedInstallation) -> None:
     proving = await serving.command("ledger", "prove", "--json")
     async with in_time():
         said, errors = await proving.communicate()
