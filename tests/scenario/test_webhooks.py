@@ -3,6 +3,7 @@ in order, and can be read, and replayed with the ids of before.
 """
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.client import Reply
 from tests.support.server import QUEUED, REPLYING, Server
 from tests.support.sink import Box, Push, Sink
 from tests.support.v1 import V1Client, problem, v1_client
-from tests.support.waiting import until
+from tests.support.waiting import in_time, until
 
 NUMBER = "8613800130001"
 
@@ -367,3 +368,60 @@ async def test_a_repeated_creation_makes_one_endpoint_and_an_account_has_a_bound
     assert sorted(reply.status for reply in replies) == [201] * 19 + [409] * 3
     problem(next(reply for reply in replies if reply.status == 409), 409, "webhook_limit_reached")
     assert json.loads((await client.get("/v1/webhooks")).text)["webhooks"][0]["id"] == first.json["id"]
+
+
+async def test_an_endpoint_cannot_lead_anywhere_else_or_feed_us_a_long_answer(server: Server, sink: Sink) -> None:
+    target = sink.box()
+    client = await v1_client(server)
+    moved = await endpoint(client, sink.box((302, {"Location": target.url})), "message.sent")
+    reply = (await client.post(f"/v1/webhooks/{moved['id']}/test")).json
+    assert (reply["delivered"], reply["http_status"]) == (False, 302)
+    assert not target.pushes
+    inside = await endpoint(client, sink.box(), "message.sent")
+    for url in ("http://shop.example:5432/", "http://192.168.0.1/"):
+        problem(await changed(client, inside, url=url), 422, "webhook_url_refused")
+    # whatever stands in the row, an address is looked at when it is connected to
+    await server.query("UPDATE webhook SET url = 'http://192.168.0.1/' WHERE webhook_id = $1", int(inside["id"]))
+    reply = (await client.post(f"/v1/webhooks/{inside['id']}/test")).json
+    assert reply["error"] == "address refused: 192.168.0.1 is not a public address"
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"\0\xffx" * 20_000)
+                await writer.drain()
+
+    async with await asyncio.start_server(endless, "127.0.0.1", 0) as hostile:
+        port = hostile.sockets[0].getsockname()[1]
+        await changed(client, inside, url=f"http://127.0.0.1:{port}/")
+        reply = (await client.post(f"/v1/webhooks/{inside['id']}/test")).json
+    assert (reply["delivered"], reply["http_status"]) == (True, 200)
+    assert 0 < len(reply["answer"]) <= 200
+
+
+async def test_an_endpoint_that_does_not_answer_keeps_few_calls_waiting(server: Server, sink: Sink) -> None:
+    client = await v1_client(server)
+    asked, answered = asyncio.Semaphore(0), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.release()
+        await answered.wait()
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as slow:
+        webhook = await endpoint(client, sink.box(), "message.sent")
+        await changed(client, webhook, url=f"http://127.0.0.1:{slow.sockets[0].getsockname()[1]}/")
+        path = f"/v1/webhooks/{webhook['id']}/test"
+        waiting = [asyncio.create_task(client.post(path)) for _ in range(2)]
+        async with in_time():
+            for _each in waiting:
+                await asked.acquire()
+        refused = await client.post(path)
+        problem(refused, 429, "too_many_requests")
+        answered.set()
+        assert [(await each).json["http_status"] for each in waiting] == [204, 204]

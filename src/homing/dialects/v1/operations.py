@@ -231,6 +231,7 @@ OPERATIONS: Final = (
         replies=(replies.WebhookView,),
         status=201,
         problems=(409,),
+        is_costly=True,
     ),
     Operation(
         name="webhooks.list",
@@ -258,6 +259,7 @@ OPERATIONS: Final = (
         bodies=(bodies.WebhookChangeBody,),
         replies=(replies.WebhookView,),
         problems=(404,),
+        is_costly=True,
     ),
     Operation(
         name="webhooks.remove",
@@ -269,6 +271,7 @@ OPERATIONS: Final = (
         replies=(),
         status=204,
         problems=(404,),
+        is_costly=True,
     ),
     Operation(
         name="webhooks.rotate",
@@ -280,6 +283,7 @@ OPERATIONS: Final = (
         is_body_needed=False,
         replies=(replies.SecretView,),
         problems=(404,),
+        is_costly=True,
     ),
     Operation(
         name="webhooks.test",
