@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 import os
-import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
@@ -24,6 +23,7 @@ from homing.store.clock_watch import ClockWatch
 from homing.store.database import Database
 from homing.store.id_nodes import IdNodeLease
 from homing.store.loops import SupervisedLoop, run_supervised
+from homing.store.owners import machine, owner_of
 from homing.store.settings_notices import SettingsSubscriber, follow_settings
 
 log = structlog.get_logger()
@@ -59,8 +59,8 @@ class Runtime:
         self.process = process
         self.dialects = dialects
         self.database = Database(dsn=dsn, name=f"homing {process}")
-        self.owner = f"{_machine()}:{os.getpid()}:{process}"
-        self.place = f"{_machine()} {process}"
+        self.owner = owner_of(process)
+        self.place = f"{machine()} {process}"
         self.clock = SteadyClock(step_s_min=limits.CLOCK_STEP_S_MIN)
         self.node = IdNodeLease(self.database, self.owner, self.clock.unix_ms)
         self.registry = CollectorRegistry()
@@ -142,13 +142,3 @@ class Runtime:
                     await closing
         except TimeoutError:
             self.undrained.append(getattr(close, "__qualname__", repr(close)))
-
-
-def _machine() -> str:
-    """The host, and the namespace of process ids where there are several of them (containers): it says whose ids those
-    of owners are.
-    """
-    with contextlib.suppress(OSError):
-        namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
-        return f"{socket.gethostname()}/{namespace}"
-    return socket.gethostname()

@@ -165,6 +165,8 @@ def errors_in_one_line() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except errors.DatabaseUnavailable as error:
         raise click.ClickException(f"the database cannot be reached: {error}") from None
+    except errors.Overloaded as error:
+        raise click.ClickException(f"not now: {error}") from None
     except errors.DatabaseFailed as error:
         raise click.ClickException(f"the database did not do it: {error}") from None
 

@@ -244,7 +244,9 @@ async def replay(
     types: Sequence[str],
     event: str | None,
 ) -> Reply:
-    """Push the events of a time span, or one event, to an endpoint again, with their ids of before.
+    """Push events of a time span, or one, again.
+
+    They keep the IDs that they had.
 
     Without --type: those that the endpoint has chosen. Events are kept for 30 days.
 

@@ -1,6 +1,8 @@
 """Owners of leases: `host:pid:process`."""
 
+import contextlib
 import os
+import socket
 
 
 def is_dead(owner: str, own: str) -> bool:
@@ -15,3 +17,18 @@ def is_dead(owner: str, own: str) -> bool:
     except PermissionError:
         return False
     return False
+
+
+def owner_of(process: str) -> str:
+    """Of this process, by its name here."""
+    return f"{machine()}:{os.getpid()}:{process}"
+
+
+def machine() -> str:
+    """The host, and the namespace of process ids where there are several of them (containers): it says whose ids those
+    of owners are.
+    """
+    with contextlib.suppress(OSError):
+        namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+        return f"{socket.gethostname()}/{namespace}"
+    return socket.gethostname()
