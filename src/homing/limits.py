@@ -183,6 +183,11 @@ PAST_MINUTES_S: Final = 7_200
 GUARD_SNAPSHOT_S: Final = 2.0  # between two snapshots, and between two reads
 GUARD_KEEP_DAYS: Final = 90  # decisions, verdicts and the state of idle networks
 
+# --- Refused calls ----------------------------------------------------------------------------------------
+REFUSED_CALL_DAYS: Final = 14  # listed one by one
+REFUSED_CALL_ROWS_MAX: Final = 500_000  # likewise, of all accounts: 150 MB
+REFUSED_CALL_SUM_DAYS: Final = 100
+
 # --- Maintenance ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7
 PARTITION_SWEEP_S: Final = 3_600.0

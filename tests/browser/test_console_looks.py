@@ -20,6 +20,7 @@ PAGES: Mapping[str, str] = {
     "messages-nothing": "/messages?find=nothing-like-it&state=failed",
     "verifications": "/verifications",
     "verifications-nothing": "/verifications?status=cancelled&account=demo",
+    "refusals": "/refusals?span=7d",
     "pushes": "/pushes",
     "pushes-all": "/pushes?show=recent",
     "pushes-replay": "/pushes/replay",
@@ -68,6 +69,7 @@ PORTAL: Mapping[str, str] = {
     "portal-app": "/apps/one?id=4luaKsL2",
     "portal-codes": "/codes",
     "portal-verifications": "/verifications",
+    "portal-refusals": "/refusals",
     "portal-quickstart": "/quickstart?dialect=laaffic",
 }
 """Likewise, of a customer."""

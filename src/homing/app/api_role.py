@@ -15,6 +15,7 @@ from homing.api.http.carrier_webhooks import CarrierWebhooks, PushingCarriers
 from homing.api.http.health import HealthEndpoints
 from homing.api.http.wire import HttpEndpoint
 from homing.app.password_locks import open_auth_guard
+from homing.app.refused_calls import open_refusal_log
 from homing.app.runtime import Runtime
 from homing.conversions.recorder import ConversionRecorder
 from homing.delivery.safe_http import SafeHttpClient
@@ -107,9 +108,15 @@ async def open_api(runtime: Runtime) -> None:
         ).endpoints(),
         **CarrierWebhooks(pushing_carriers, reports.store).endpoints(),
     }
+    refusal_log = open_refusal_log(runtime)
     metrics = HttpMetrics()
     runtime.registry.register(metrics)
-    adapter = HttpAdapter(endpoints, config.networks(settings.http.trusted_proxies), metrics)
+    adapter = HttpAdapter(
+        endpoints,
+        trusted_proxies=config.networks(settings.http.trusted_proxies),
+        metrics=metrics,
+        refusal_log=refusal_log,
+    )
     runtime.on_close(adapter.drained)
     host, port = config.host_port(settings.http.address)
     await runtime.enter(HttpServer(application=adapter, host=host, port=port))

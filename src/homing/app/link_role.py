@@ -3,6 +3,7 @@
 import random
 
 from homing import config
+from homing.accounts.refusal_log import forget_refused_calls
 from homing.aggregation.aggregator import Aggregator
 from homing.app.listeners import LearnerAndGuard
 from homing.app.runtime import Runtime
@@ -100,6 +101,7 @@ async def open_link(runtime: Runtime) -> None:
             lambda: delete_expired(database, clock()),
             lambda: forget_calls_and_codes(database),
             lambda: forget_events(database),
+            lambda: forget_refused_calls(database, clock()),
         ),
     )
     runtime.background("pusher", pusher.run)

@@ -11,6 +11,7 @@ from homing.api.smpp.listener import SmppListener, listen_addresses
 from homing.api.smpp.part_store import MultipartStore
 from homing.api.smpp.queries import QueryHandler
 from homing.app.password_locks import open_auth_guard
+from homing.app.refused_calls import open_refusal_log
 from homing.app.runtime import Runtime
 from homing.delivery.bind_delivery import BindDelivery
 from homing.guard.service import GuardService
@@ -62,6 +63,7 @@ async def open_smpp(runtime: Runtime) -> None:
         auth=auth_guard,
         binding=dialects.binding,
     )
+    refusal_log = open_refusal_log(runtime)
     commands = CommandHandler(
         intake=intake,
         part_store=part_store,
@@ -74,6 +76,7 @@ async def open_smpp(runtime: Runtime) -> None:
             dialects=dialects,
         ),
         metrics=metrics,
+        refusal_log=refusal_log,
         next_id=runtime.node.next_id,
         clock=clock,
     )
@@ -86,6 +89,7 @@ async def open_smpp(runtime: Runtime) -> None:
             commands=commands,
             delivery=delivery,
             metrics=metrics,
+            refusal_log=refusal_log,
             is_dead=lambda other: is_dead(other, runtime.owner),
         )
     )

@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "send": ("send", "Send a message as an account."),
     "verify": ("verify", "Send a verification code as an account, and check one."),
     "verification": ("verification", "Verifications: codes sent, and whether they were entered."),
+    "refusal": ("refusal", "Refused calls of the APIs, and why."),
     "alarm": ("alarm", "Active alarms of the platform itself."),
     "stats": ("stats", "Message statistics, and their proof."),
     "push": ("push", "Pushes to customers, and sending them again."),

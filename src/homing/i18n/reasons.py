@@ -82,6 +82,43 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
         "{share_ppm} of its {receipts} receipts take the same time, at most {peers_share_max_ppm} of another carrier's:"
         " networks vary more"
     ),
+    ReasonCode.CALL_INVALID: Phrase("the request is not valid: {detail}"),
+    ReasonCode.CALL_KEY_MISSING: Phrase("the call has no key, or a part of it is missing"),
+    ReasonCode.CALL_KEY_UNKNOWN: Phrase("the key is unknown or revoked"),
+    ReasonCode.CALL_SECRET_WRONG: Phrase(
+        "the secret or the signature is wrong, or the caller is locked out after many wrong ones"
+    ),
+    ReasonCode.CALL_ADDRESS_NOT_ALLOWED: Phrase("calls from this address are not allowed"),
+    ReasonCode.CALL_ACCOUNT_LOCKED: Phrase("the account is locked"),
+    ReasonCode.CALL_SCOPE_MISSING: Phrase("the key has not the scope {scope}"),
+    ReasonCode.CALL_TIMESTAMP_EXPIRED: Phrase("the timestamp is too far from the present time"),
+    ReasonCode.CALL_BINDS_TOO_MANY: Phrase("the account has as many binds as it may"),
+    ReasonCode.CALL_APP_UNKNOWN: Phrase("there is no such app"),
+    ReasonCode.CALL_SENDER_UNKNOWN: Phrase("the sender ID is not registered"),
+    ReasonCode.CALL_NUMBERS_EMPTY: Phrase("no number was given"),
+    ReasonCode.CALL_NUMBERS_TOO_MANY: Phrase("more numbers than one call may carry"),
+    ReasonCode.CALL_NUMBER_INVALID: Phrase("the number is not valid"),
+    ReasonCode.CALL_NUMBER_NATIONAL: Phrase("the number lacks its country code"),
+    ReasonCode.CALL_TEXT_EMPTY: Phrase("the text is empty"),
+    ReasonCode.CALL_TEXT_TOO_LONG: Phrase("the text is too long"),
+    ReasonCode.CALL_SENSITIVE_WORDS: Phrase("the text has a word that may not be sent"),
+    ReasonCode.CALL_TEMPLATE_MISMATCH: Phrase("the text matches none of the account's templates"),
+    ReasonCode.CALL_TEMPLATE_MISSING: Phrase("the account must use templates and has none"),
+    ReasonCode.CALL_NO_ROUTE: Phrase("no price or no route for this destination"),
+    ReasonCode.CALL_NO_FLASH: Phrase("no carrier of the route sends flash messages"),
+    ReasonCode.CALL_DESTINATION_BLOCKED: Phrase("the destination is blocked"),
+    ReasonCode.CALL_BALANCE_INSUFFICIENT: Phrase("the account's money does not cover the submission"),
+    ReasonCode.CALL_LIMIT_REACHED: Phrase("a sending limit is reached"),
+    ReasonCode.CALL_QUOTA_REACHED: Phrase("the quota of the account or the app is used up"),
+    ReasonCode.CALL_APP_LIMIT_REACHED: Phrase("the app has sent as many codes as it may"),
+    ReasonCode.CALL_NUMBER_LIMIT_REACHED: Phrase("as many codes as the limit allows were sent to the number"),
+    ReasonCode.CALL_VERIFICATION_OVER: Phrase("the verification is over, or its code was sent as often as it may be"),
+    ReasonCode.CALL_QUERIES_TOO_FAST: Phrase("queries come faster than the account may ask"),
+    ReasonCode.CALL_NOT_FOUND: Phrase("nothing has this ID: {detail}"),
+    ReasonCode.CALL_KEY_REUSED: Phrase("the Idempotency-Key was used for another request"),
+    ReasonCode.CALL_UNAVAILABLE: Phrase("the database could not be reached or did not answer in time"),
+    ReasonCode.CALL_OVERLOADED: Phrase("more work was waiting than the limits allow"),
+    ReasonCode.CALL_FAILED: Phrase("an error that nobody foresaw; it is in the log"),
 }
 VALUE_NAMES: Final = {
     code: {name for _literal, name, _spec, _conversion in Formatter().parse(phrase.text) if name}
@@ -101,6 +138,44 @@ TITLES: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.GUARD_NETWORK_UNCONVERTED: Phrase("Network without conversions"),
 }
 """Titles of the codes by which decisions are counted and filtered."""
+CALL_TITLES: Final[Mapping[ReasonCode, Phrase]] = {
+    ReasonCode.CALL_INVALID: Phrase("Invalid request"),
+    ReasonCode.CALL_KEY_MISSING: Phrase("Key missing"),
+    ReasonCode.CALL_KEY_UNKNOWN: Phrase("Unknown key"),
+    ReasonCode.CALL_SECRET_WRONG: Phrase("Wrong secret"),
+    ReasonCode.CALL_ADDRESS_NOT_ALLOWED: Phrase("Address not allowed"),
+    ReasonCode.CALL_ACCOUNT_LOCKED: Phrase("Account locked"),
+    ReasonCode.CALL_SCOPE_MISSING: Phrase("Scope missing"),
+    ReasonCode.CALL_TIMESTAMP_EXPIRED: Phrase("Timestamp expired"),
+    ReasonCode.CALL_BINDS_TOO_MANY: Phrase("Too many binds"),
+    ReasonCode.CALL_APP_UNKNOWN: Phrase("Unknown app"),
+    ReasonCode.CALL_SENDER_UNKNOWN: Phrase("Sender ID not registered"),
+    ReasonCode.CALL_NUMBERS_EMPTY: Phrase("No number"),
+    ReasonCode.CALL_NUMBERS_TOO_MANY: Phrase("Too many numbers"),
+    ReasonCode.CALL_NUMBER_INVALID: Phrase("Invalid number"),
+    ReasonCode.CALL_NUMBER_NATIONAL: Phrase("Number without country code"),
+    ReasonCode.CALL_TEXT_EMPTY: Phrase("Empty text"),
+    ReasonCode.CALL_TEXT_TOO_LONG: Phrase("Text too long"),
+    ReasonCode.CALL_SENSITIVE_WORDS: Phrase("Sensitive word"),
+    ReasonCode.CALL_TEMPLATE_MISMATCH: Phrase("No matching template"),
+    ReasonCode.CALL_TEMPLATE_MISSING: Phrase("No template"),
+    ReasonCode.CALL_NO_ROUTE: Phrase("No price or route"),
+    ReasonCode.CALL_NO_FLASH: Phrase("Flash SMS not carried"),
+    ReasonCode.CALL_DESTINATION_BLOCKED: Phrase("Destination blocked"),
+    ReasonCode.CALL_BALANCE_INSUFFICIENT: Phrase("Insufficient balance"),
+    ReasonCode.CALL_LIMIT_REACHED: Phrase("Limit reached"),
+    ReasonCode.CALL_QUOTA_REACHED: Phrase("Quota used up"),
+    ReasonCode.CALL_APP_LIMIT_REACHED: Phrase("App limit reached"),
+    ReasonCode.CALL_NUMBER_LIMIT_REACHED: Phrase("Number limit reached"),
+    ReasonCode.CALL_VERIFICATION_OVER: Phrase("Verification over"),
+    ReasonCode.CALL_QUERIES_TOO_FAST: Phrase("Queries too fast"),
+    ReasonCode.CALL_NOT_FOUND: Phrase("Not found"),
+    ReasonCode.CALL_KEY_REUSED: Phrase("Idempotency key reused"),
+    ReasonCode.CALL_UNAVAILABLE: Phrase("Unavailable"),
+    ReasonCode.CALL_OVERLOADED: Phrase("Overloaded"),
+    ReasonCode.CALL_FAILED: Phrase("Failed"),
+}
+"""Likewise, refused calls."""
 NAMES: Final[Mapping[str, Phrase]] = {
     "deny": Phrase("Deny list"),
     "budget": Phrase("Budget"),
@@ -121,7 +196,8 @@ def reason_phrase(reason: Reason) -> Phrase:
 
 def reason_title(code: str) -> Phrase:
     """The title of a code, for all reasons with it."""
-    return next((title for title_code, title in TITLES.items() if title_code == code), TITLES[ReasonCode.LEGACY_TEXT])
+    titles = {**TITLES, **CALL_TITLES}
+    return next((title for title_code, title in titles.items() if title_code == code), TITLES[ReasonCode.LEGACY_TEXT])
 
 
 def reason_text(reason: Reason) -> str:

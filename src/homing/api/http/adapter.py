@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 
 from homing import limits
+from homing.accounts.refusal_log import RefusalLog
 from homing.api.http.body import BodyFailure, BodyReader, BodyTooLarge, linger
 from homing.api.http.wire import METHODS_WITH_BODY, HttpEndpoint, HttpRequest, HttpResponse
 from homing.common.client_address import client_address
@@ -34,12 +35,18 @@ class HttpAdapter:
     """
 
     def __init__(
-        self, endpoints: Mapping[str, HttpEndpoint], trusted_proxies: Sequence[Network], metrics: HttpMetrics
+        self,
+        endpoints: Mapping[str, HttpEndpoint],
+        *,
+        trusted_proxies: Sequence[Network],
+        metrics: HttpMetrics,
+        refusal_log: RefusalLog,
     ) -> None:
         self._endpoints = dict(endpoints)
         self._beginnings = tuple(path for path in endpoints if path.endswith("/"))
         self._trusted = tuple(trusted_proxies)
         self._metrics = metrics
+        self._refusal_log = refusal_log
         self._addresses: dict[tuple[str, ...], str] = {}
         self.bodies = BodyReader()
         self._prefix = secrets.token_hex(4)
@@ -71,7 +78,10 @@ class HttpAdapter:
             elif len(query) > limits.HTTP_QUERY_BYTES_MAX:
                 response = HttpResponse(b"query too long\n", 414, PLAIN)
             else:
-                response = await _serve(endpoint, HttpRequest(method, path, query, headers, b"", request_id, call))
+                request = HttpRequest(method, path, query, headers, b"", request_id, call)
+                response = await _serve(endpoint, request)
+                if request.refused:
+                    self._log_refused(endpoint.name, request)
             status = response.status
             await _answer(protocol, response, request_id)
             if call.is_body_left:
@@ -85,6 +95,11 @@ class HttpAdapter:
     async def drained(self) -> None:
         """Returns when no call is under way."""
         await self._idle.wait()
+
+    def _log_refused(self, name: str, request: HttpRequest) -> None:
+        address = request.call.find_address()
+        for refused in request.refused:
+            self._refusal_log.note(name, request.caller, refused, address=address, request_id=request.request_id)
 
     def _find(self, path: str) -> HttpEndpoint | None:
         endpoint = self._endpoints.get(path)

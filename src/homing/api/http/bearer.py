@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Literal
 
 from homing import errors, limits
+from homing.accounts.refused_calls import HasReason, invalid
 from homing.common.crypto import same
+from homing.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:  # every command knows the form of tokens; an api process alone has these parts
     from homing.accounts.directory import Directory
@@ -21,12 +24,22 @@ TOKEN_CHARS_MAX: Final = 2 * limits.KEY_CHARS_MAX
 BearerProblem = Literal["missing", "invalid", "address", "locked"]
 
 
-class BearerRefused(errors.Refusal):
+REASONS: Final[Mapping[BearerProblem, Reason]] = {
+    "missing": Reason.of(ReasonCode.CALL_KEY_MISSING),
+    "invalid": Reason.of(ReasonCode.CALL_SECRET_WRONG),
+    "address": Reason.of(ReasonCode.CALL_ADDRESS_NOT_ALLOWED),
+    "locked": Reason.of(ReasonCode.CALL_ACCOUNT_LOCKED),
+}
+
+
+class BearerRefused(errors.Refusal, HasReason):
     """The call's bearer key opens nothing."""
 
-    def __init__(self, problem: BearerProblem) -> None:
+    def __init__(self, problem: BearerProblem, reason: Reason | None = None) -> None:
+        """`reason`: where the log says more than the caller hears."""
         super().__init__()
         self.problem = problem
+        self.reason = reason or REASONS[problem]
 
 
 def key_and_secret(header: str) -> tuple[str, str] | None:
@@ -59,19 +72,20 @@ class BearerKeys:
             raise BearerRefused("missing")
         pair = key_and_secret(header)
         if pair is None:
-            raise BearerRefused("invalid")
+            raise BearerRefused("invalid", invalid("the key is not of the form hm_KEY_SECRET"))
         key, secret = pair
         address = request.call.find_address()
-        credential = await self.find(key, address)
+        credential = await self.find(request, key, address)
         await self.admit(credential, address, is_right=same(credential.secret, secret))
         return credential
 
-    async def find(self, key: str, address: str) -> Credential:
+    async def find(self, request: HttpRequest, key: str, address: str) -> Credential:
         """The credential of a key. Raises `BearerRefused` for an unknown key, and for the caller's `address`."""
         credential = self._directory.peek(self._dialect, key) or await self._directory.find(self._dialect, key)
+        request.name_caller(credential, key)
         if credential is None:
             self._guard.unknown(self._dialect, key, address)
-            raise BearerRefused("invalid")
+            raise BearerRefused("invalid", Reason.of(ReasonCode.CALL_KEY_UNKNOWN))
         account = credential.profile
         if account.allowed_networks and not account.allows(address):
             self._guard.count(self._dialect, "address")

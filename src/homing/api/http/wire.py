@@ -5,6 +5,10 @@ from typing import Protocol
 
 import msgspec
 
+from homing import errors
+from homing.accounts.profile import Credential
+from homing.accounts.refused_calls import STRANGER, Caller, RefusedCall, reason_for
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """UTF-8's. Some programs write it before what they send; it is no part of it (RFC 8259, section 8.1)."""
 METHODS_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
@@ -36,6 +40,9 @@ class HttpCall(Protocol):
 class HttpRequest(msgspec.Struct):
     """One call. `query` is the raw query string. `body` is empty until `read`: what a stranger sends costs no more than
     its headers.
+
+    For the log of refused calls: `caller` is whom the call's key names, whether or not its secret is right; `refused`
+    what was refused of it.
     """
 
     method: str
@@ -45,6 +52,28 @@ class HttpRequest(msgspec.Struct):
     body: bytes
     request_id: str
     call: HttpCall
+    caller: Caller = STRANGER
+    refused: list[RefusedCall] = []
+
+    def name_caller(self, credential: Credential | None, key: str) -> None:
+        """Whom the call's key names: None where there is no such key."""
+        self.caller = Caller(None if credential is None else credential.profile.account_id, key)
+
+    def refuse(
+        self,
+        error: errors.HomingError | type[errors.HomingError],
+        code: object,
+        *,
+        messages: int = 0,
+        app_id: str = "",
+    ) -> None:
+        """Has what a dialect answers with `code` logged. `messages`: how many were refused."""
+        refused = RefusedCall(code=str(code), reason=reason_for(error), messages=messages, app_id=app_id)
+        for place, other in enumerate(self.refused):  # of many messages there are few reasons
+            if (other.code, other.reason, other.app_id) == (refused.code, refused.reason, app_id):
+                self.refused[place] = msgspec.structs.replace(other, messages=other.messages + messages)
+                return
+        self.refused.append(refused)
 
     async def read(self, bytes_max: int) -> None:
         """Fills `body`; once a call. Raises a `BodyFailure`, `BodyTooLarge` above so many bytes."""

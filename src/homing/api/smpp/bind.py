@@ -96,6 +96,11 @@ class BindAuthenticator:
             raise BindRefused(CommandStatus.RALYBND, "too_many")
         return AdmittedBind(credential, app_of(account, request.system_type), bind)
 
+    def account_named(self, system_id: str) -> int | None:
+        """Whose key a system_id is, as far as is known without asking the database."""
+        credentials = (self._directory.peek(dialect, system_id) for dialect in self._binding)
+        return next((each.profile.account_id for each in credentials if each is not None), None)
+
     async def _turn(self, address: str, system_id: str) -> PasswordTry:
         """Waits until fewer passwords of this address are being checked."""
         try:

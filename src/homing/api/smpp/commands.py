@@ -11,12 +11,14 @@ from typing import Any
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.accounts.refusal_log import RefusalLog
+from homing.accounts.refused_calls import Caller, RefusedCall, reason_for
 from homing.api.http.failure_log import FailureLog
 from homing.api.smpp import message_text, multipart
 from homing.api.smpp.part_store import MultipartStore, StoredPart
 from homing.api.smpp.queries import Query, QueryHandler
 from homing.api.smpp.session import EsmeSession
-from homing.api.smpp.statuses import RequestRejected, status_of
+from homing.api.smpp.statuses import RequestRejected, shown_status, status_of
 from homing.api.smpp.submit import Submit, SubmitRequest, invalid_destinations, read_submit
 from homing.common.token_bucket import TokenBuckets
 from homing.intake.intake import Intake, SubmitOutcome
@@ -66,6 +68,7 @@ class CommandHandler:
         part_store: MultipartStore,
         queries: QueryHandler,
         metrics: SmppMetrics,
+        refusal_log: RefusalLog,
         next_id: Callable[[], int],
         clock: Callable[[], datetime],
         clock_s: Callable[[], float] = time.monotonic,
@@ -74,6 +77,7 @@ class CommandHandler:
         self._part_store = part_store
         self._queries = queries
         self._metrics = metrics
+        self._refusal_log = refusal_log
         self._next_id = next_id
         self._clock = clock
         self._clock_s = clock_s
@@ -147,11 +151,23 @@ class CommandHandler:
         if refused is not None:
             self._fail(session, sequence, pdu, refused)
         elif type(pdu) is SubmitMulti:
+            self._log_unserved(session, sequence, pdu, results)
             self._answer(session, sequence, pdu, _multi_resp(pdu, results))
         else:
             result = results[0]
             assert type(result) is AcceptedMessage
             self._accept(session, sequence, pdu, result.message_id, began_s)
+
+    def _log_unserved(
+        self, session: EsmeSession, sequence: int, pdu: SubmitMulti, results: Sequence[SubmitResult]
+    ) -> None:
+        """The destinations of a submit_multi that have no message."""
+        if invalid := invalid_destinations(pdu):
+            status = CommandStatus.RINVDSTADR
+            self._log(session, sequence, pdu, errors.NumbersAbnormal, status, len(invalid))
+        for result in results:
+            if isinstance(result, RefusedRecipient):
+                self._log(session, sequence, pdu, result.reason, status_of(result.reason), 1)
 
     def _accept(self, session: EsmeSession, sequence: int, pdu: Submit, message_id: int, began_s: float) -> None:
         response = DataSmResp if type(pdu) is DataSm else SubmitSmResp
@@ -199,7 +215,32 @@ class CommandHandler:
     def _fail(self, session: EsmeSession, sequence: int, request: pdus.RequestPdu, error: BaseException) -> None:
         if not isinstance(error, errors.Refusal) and isinstance(error, Exception):
             self._failures.tell(f"{session.name}/{sequence}", f"smpp.{COMMANDS[type(request)]}", error)
-        self._answer(session, sequence, request, status_of(error))
+        status = status_of(error)
+        if type(request) in SUBMITS:
+            known = error if isinstance(error, errors.HomingError) else errors.HomingError()
+            messages = len(request.dest_addresses) if isinstance(request, SubmitMulti) else 1
+            self._log(session, sequence, request, known, status, messages)
+        self._answer(session, sequence, request, status)
+
+    def _log(
+        self,
+        session: EsmeSession,
+        sequence: int,
+        request: pdus.RequestPdu,
+        error: errors.HomingError | type[errors.HomingError],
+        status: int,
+        messages: int,
+    ) -> None:
+        refused = RefusedCall(
+            code=shown_status(status), reason=reason_for(error), messages=messages, app_id=session.app_id
+        )
+        self._refusal_log.note(
+            f"smpp.{COMMANDS[type(request)]}",
+            Caller(session.account_id, session.credential.key),
+            refused,
+            address=session.address,
+            request_id=f"{session.name}/{sequence}",
+        )
 
     def _answer(
         self, session: EsmeSession, sequence: int, request: pdus.RequestPdu, answer: pdus.ResponsePdu | int

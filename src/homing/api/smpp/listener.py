@@ -17,16 +17,19 @@ from homing import config, errors, limits
 from homing.accounts.binds import BindRegister
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
+from homing.accounts.refusal_log import RefusalLog
+from homing.accounts.refused_calls import Caller, RefusedCall, reason_for
 from homing.api.http.failure_log import FailureLog
 from homing.api.smpp.bind import BindAuthenticator, BindRefused, check_account
 from homing.api.smpp.commands import CommandHandler
 from homing.api.smpp.session import EsmeSession
-from homing.api.smpp.statuses import VendorStatus
+from homing.api.smpp.statuses import VendorStatus, shown_status
 from homing.api.smpp.tls import TlsHandshake, TlsListener
 from homing.api.smpp.unbound import UnboundConnections
 from homing.config import SmppServerSettings
 from homing.delivery.bind_delivery import BindDelivery
 from homing.observe.smpp import SmppMetrics
+from homing.reasons import Reason, ReasonCode
 from homing.smpp import pdus
 from homing.smpp.connection import SmppConnection
 from homing.smpp.pdus import INTERFACE_VERSION
@@ -51,6 +54,14 @@ BIND_RESPONSES: Final[Mapping[type[pdus.BindRequest], Callable[..., pdus.Respons
     pdus.BindTransceiver: pdus.BindTransceiverResp,
 }
 
+BIND_REASONS: Final[Mapping[str, Reason]] = {
+    "address": Reason.of(ReasonCode.CALL_ADDRESS_NOT_ALLOWED),
+    "locked": Reason.of(ReasonCode.CALL_ACCOUNT_LOCKED),
+    "too_many": Reason.of(ReasonCode.CALL_BINDS_TOO_MANY),
+    "busy": Reason.of(ReasonCode.CALL_OVERLOADED),
+}
+"""By the reason of a bind's refusal; others are about its password."""
+
 log = structlog.get_logger()
 
 
@@ -71,6 +82,7 @@ class SmppListener:
         commands: CommandHandler,
         delivery: BindDelivery,
         metrics: SmppMetrics,
+        refusal_log: RefusalLog,
         is_dead: Callable[[str], bool],
     ) -> None:
         """`is_dead`: whether an owner of binds is a process of this machine that has ended."""
@@ -81,6 +93,7 @@ class SmppListener:
         self._commands = commands
         self._delivery = delivery
         self._metrics = metrics
+        self._refusal_log = refusal_log
         self._is_dead = is_dead
         self._timer_wheel = TimerWheel()
         self._servers: list[asyncio.Server] = []
@@ -210,10 +223,13 @@ class SmppListener:
         try:
             admitted = await self._authenticator.admit(request, session.address)
         except BindRefused as refused:
+            self._log_refused(session, sequence, request, refused.status, BIND_REASONS.get(refused.reason))
             self._refuse(session, sequence, refused.status, refused.reason)
             return
         except Exception as error:  # without a response the connection would stay open for ever
             self._failures.tell("bind", "smpp.bind", error)
+            known = error if isinstance(error, errors.HomingError) else errors.HomingError()
+            self._log_refused(session, sequence, request, CommandStatus.RSYSERR, reason_for(known))
             self._refuse(session, sequence, CommandStatus.RSYSERR, "platform")
             return
         tlvs = (SC_INTERFACE_VERSION.make(INTERFACE_VERSION),)
@@ -231,6 +247,21 @@ class SmppListener:
         self._metrics.bound(admitted.bind.kind.name.lower(), 1)
         if session.receives:
             self._delivery.add(session)
+
+    def _log_refused(
+        self, session: EsmeSession, sequence: int, request: pdus.BindRequest, status: int, reason: Reason | None
+    ) -> None:
+        """`reason` None: the system_id or its password is wrong."""
+        account_id = self._authenticator.account_named(request.system_id)
+        if reason is None and account_id is None:
+            reason = Reason.of(ReasonCode.CALL_KEY_UNKNOWN)
+        self._refusal_log.note(
+            "smpp.bind",
+            Caller(account_id, request.system_id),
+            RefusedCall(code=shown_status(status), reason=reason or Reason.of(ReasonCode.CALL_SECRET_WRONG)),
+            address=session.address,
+            request_id=f"bind/{sequence}",
+        )
 
     def _refuse(self, session: EsmeSession, sequence: int, status: CommandStatus, reason: str) -> None:
         self._metrics.refused(reason)

@@ -1,10 +1,13 @@
 """The command_status of each refusal and failure (docs/reference/smpp.md)."""
 
 import enum
+from collections.abc import Mapping
 from typing import Final
 
 from homing import errors
+from homing.accounts.refused_calls import HasReason, invalid, reason_for
 from homing.dialects.error_codes import ErrorCodes
+from homing.reasons import Reason, ReasonCode
 from homing.smpp.statuses import CommandStatus
 
 
@@ -20,12 +23,19 @@ class VendorStatus(enum.IntEnum):
     DESTINATION_BLOCKED = 0x406
 
 
-class RequestRejected(errors.Refusal):
+class RequestRejected(errors.Refusal, HasReason):
     """A request is rejected with this status."""
 
     def __init__(self, status: CommandStatus | VendorStatus, detail: str = "") -> None:
         super().__init__(detail)
         self.status = status
+
+    @property
+    def reason(self) -> Reason:  # type: ignore[override]
+        kind = KINDS.get(self.status)
+        if self.status == CommandStatus.RINVSRCADR:
+            return Reason.of(ReasonCode.CALL_SENDER_UNKNOWN)
+        return invalid(self.detail or self.status.name) if kind is None else reason_for(kind)
 
 
 STATUSES: Final = ErrorCodes[CommandStatus | VendorStatus](
@@ -64,6 +74,21 @@ STATUSES: Final = ErrorCodes[CommandStatus | VendorStatus](
         errors.Overloaded: CommandStatus.RMSGQFUL,
     }
 )
+
+
+KINDS: Final[Mapping[int, type[errors.HomingError]]] = {
+    CommandStatus.RINVDSTADR: errors.NumbersAbnormal,
+    CommandStatus.RTHROTTLED: errors.LimitReached,
+}
+"""Refusals that all dialects have, by the statuses with which requests are rejected as well."""
+
+
+def shown_status(status: int) -> str:
+    """Such as `0x0000000B ESME_RINVDSTADR`."""
+    for kind, prefix in ((CommandStatus, "ESME_"), (VendorStatus, "")):
+        if status in kind._value2member_map_:
+            return f"0x{status:08X} {prefix}{kind(status).name}"
+    return f"0x{status:08X}"
 
 
 def status_of(error: BaseException) -> CommandStatus | VendorStatus:

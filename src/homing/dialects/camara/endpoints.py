@@ -25,8 +25,9 @@ from homing.dialects.camara.problems import (
     UNAUTHENTICATED,
     UNSUPPORTED_MEDIA_TYPE,
     VERIFICATION_FAILED,
-    CamaraCode,
     CamaraRefusal,
+    CamaraScopeMissing,
+    CodeNotRight,
     code_and_message,
 )
 from homing.dialects.serving import Services
@@ -74,14 +75,14 @@ class CamaraEndpoints:
                     raise CamaraRefusal(INVALID_ARGUMENT, "x-correlator: at most 55 letters, digits and hyphens.")
                 response = await self._answer(request, call)
             except errors.Refusal as refusal:
-                response = _refused(*code_and_message(refusal), refusal)
+                response = _refused(request, refusal)
             except BodyFailure as failure:
                 text = failure.text.decode().strip()
-                response = _refused(INVALID_ARGUMENT, f"The body cannot be read: {text}.")
+                response = _refused(request, CamaraRefusal(INVALID_ARGUMENT, f"The body cannot be read: {text}."))
             except Exception as error:
                 self._failures.tell(request.request_id, name, error)
                 known = error if isinstance(error, errors.PlatformFailure) else errors.HomingError()
-                response = _refused(*code_and_message(known))
+                response = _refused(request, known)
             if correlator is not None and is_valid:
                 response.headers = (*response.headers, ("x-correlator", correlator))
             return response
@@ -93,7 +94,7 @@ class CamaraEndpoints:
             raise CamaraRefusal(METHOD_NOT_ALLOWED, "The call is a POST.")
         credential = await self._keys.credential_of(request)
         if credential.scopes is not None and SCOPE not in credential.scopes:
-            raise CamaraRefusal(PERMISSION_DENIED, f"The key has not the scope {SCOPE}.")
+            raise CamaraScopeMissing(PERMISSION_DENIED, SCOPE)
         self._use.note(credential.credential_id, self._steady_s())
         kind = request.headers.get("content-type")
         if kind is not None and kind.partition(";")[0].strip().lower() != JSON:
@@ -136,13 +137,13 @@ class CamaraEndpoints:
         body = read_validate(request.body)
         message_id = _id_of(body.authenticationId)
         if message_id is None:
-            raise CamaraRefusal(*CHECKS[CheckOutcome.UNKNOWN])
+            raise CodeNotRight(*CHECKS[CheckOutcome.UNKNOWN])
         checked = await self._verifications.check(account.account_id, message_id, body.code, NUMBER)
         if checked.outcome is CheckOutcome.VERIFIED:
             return HttpResponse(b"", 204, JSON)
         if checked.outcome is CheckOutcome.WRONG and not checked.attempts_left:
-            raise CamaraRefusal(VERIFICATION_FAILED, CHECKS[CheckOutcome.TOO_MANY_ATTEMPTS][1])
-        raise CamaraRefusal(*CHECKS[checked.outcome])
+            raise CodeNotRight(VERIFICATION_FAILED, CHECKS[CheckOutcome.TOO_MANY_ATTEMPTS][1])
+        raise CodeNotRight(*CHECKS[checked.outcome])
 
 
 def _id_of(text: str) -> int | None:
@@ -152,12 +153,15 @@ def _id_of(text: str) -> int | None:
     return int(text)
 
 
-def _refused(code: CamaraCode, message: str, refusal: errors.Refusal | None = None) -> HttpResponse:
+def _refused(request: HttpRequest, error: errors.HomingError) -> HttpResponse:
+    code, message = code_and_message(error)
+    if not isinstance(error, CodeNotRight):
+        request.refuse(error, f"{code.status} {code.code}", messages=int(request.path == f"{BASE}/send-code"))
     headers: tuple[tuple[str, str], ...] = ()
     if code == UNAUTHENTICATED:
         headers = (CHALLENGE,)
     elif code == METHOD_NOT_ALLOWED:
         headers = (("allow", "POST"),)
-    elif isinstance(refusal, errors.LimitReached):
-        headers = (("retry-after", str(refusal.retry_after_s)),)
+    elif isinstance(error, errors.LimitReached):
+        headers = (("retry-after", str(error.retry_after_s)),)
     return HttpResponse(encode(CamaraError(code.status, code.code, message)), code.status, JSON, headers)

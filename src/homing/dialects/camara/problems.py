@@ -6,9 +6,11 @@ from typing import Final
 import msgspec
 
 from homing import errors
+from homing.accounts.refused_calls import HasReason
 from homing.api.http.bearer import BearerProblem, BearerRefused
 from homing.dialects.error_codes import ErrorCodes
 from homing.model import CheckOutcome
+from homing.reasons import Reason, ReasonCode
 
 
 class CamaraCode(msgspec.Struct, frozen=True):
@@ -24,6 +26,18 @@ class CamaraRefusal(errors.Refusal):
     def __init__(self, code: CamaraCode, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class CodeNotRight(CamaraRefusal):
+    """The entered code is not right, or no longer: the verification's story, and no fault of the call."""
+
+
+class CamaraScopeMissing(CamaraRefusal, HasReason):
+    """The key is for other calls."""
+
+    def __init__(self, code: CamaraCode, scope: str) -> None:
+        super().__init__(code, f"The key has not the scope {scope}.")
+        self.reason = Reason.of(ReasonCode.CALL_SCOPE_MISSING, scope=scope)
 
 
 OWN: Final = "ONE_TIME_PASSWORD_SMS."

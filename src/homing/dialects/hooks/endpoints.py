@@ -85,12 +85,13 @@ class HookEndpoints:
             except EarlierAnswer:
                 pass
             except errors.Refusal as refusal:
-                return _refused(product, refusal)
+                return _refused(request, product, refusal)
             except BodyFailure as failure:
-                return _refused(product, errors.BadShape(failure.text.decode().strip()))
+                return _refused(request, product, errors.BadShape(failure.text.decode().strip()))
             except Exception as error:
                 self._failures.tell(request.request_id, f"hooks.{product.name}", error)
-                return _refused(product, error if isinstance(error, errors.PlatformFailure) else errors.HomingError())
+                known = error if isinstance(error, errors.PlatformFailure) else errors.HomingError()
+                return _refused(request, product, known)
             return HttpResponse(DONE)
 
         return handler
@@ -101,7 +102,7 @@ class HookEndpoints:
         """
         key = request.path[len(PATH) + len(product.name) + 1 :].rstrip("/")
         address = request.call.find_address()
-        credential = await self._keys.find(key, address)
+        credential = await self._keys.find(request, key, address)
         await request.read(bounds.BODY_BYTES_MAX)
         now_s = [clock_s() for clock_s in self._clocks_s]
         is_right = product.check(credential.secret, request.headers, request.body, now_s)
@@ -195,10 +196,11 @@ def _once(credential: Credential, message: HookMessage, number: str) -> AnswerOn
     return AnswerOnce(scope=SCOPE, key=f"{credential.key} {digest.hex()}", digest=digest, answer=lambda _prepared: DONE)
 
 
-def _refused(product: Product, error: errors.HomingError) -> HttpResponse:
+def _refused(request: HttpRequest, product: Product, error: errors.HomingError) -> HttpResponse:
     """The product gives up after a refusal and tries again after a failure."""
     is_final = isinstance(error, errors.Refusal) and not isinstance(error, BearerRefused)
     status, message = status_and_message(error, is_for_people=product.reads_errors_of_200 and is_final)
+    request.refuse(error, status, messages=1)
     body = encode(HookErrorBody(HookError(status, message)))
     if product.reads_errors_of_200 and is_final:
         return HttpResponse(body)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
+from homing.accounts.refused_calls import invalid
 from homing.api.http.auth_guard import AuthGuard
 from homing.api.http.wire import HttpRequest
 from homing.common.crypto import same
@@ -12,6 +13,7 @@ from homing.dialects.laaffic import bounds
 from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.refusals import AccountLocked, AddressNotAllowed, NotAuthenticated, TimestampExpired
 from homing.dialects.laaffic.signature import signature_of
+from homing.reasons import Reason, ReasonCode
 
 
 class Authentication:
@@ -41,21 +43,23 @@ class Authentication:
         headers = request.headers
         key, timestamp, sign = headers.get("api-key"), headers.get("timestamp"), headers.get("sign")
         if not key or not timestamp or not sign:
-            raise NotAuthenticated
+            request.name_caller(None, key or "")
+            raise NotAuthenticated(Reason.of(ReasonCode.CALL_KEY_MISSING))
         credential = self._directory.peek(NUMBER, key) or await self._directory.find(NUMBER, key)
+        request.name_caller(credential, key)
         address = request.call.find_address()
         if credential is None:
             self._guard.unknown(NUMBER, key, address)
-            raise NotAuthenticated
+            raise NotAuthenticated(Reason.of(ReasonCode.CALL_KEY_UNKNOWN))
         account = credential.profile
         if account.allowed_networks and not account.allows(address):
             self._guard.count(NUMBER, "address")
             raise AddressNotAllowed
         is_right = same(signature_of(key, credential.secret, timestamp), sign.lower())
         if not await self._guard.passes(NUMBER, key, address, is_right):
-            raise NotAuthenticated
+            raise NotAuthenticated(Reason.of(ReasonCode.CALL_SECRET_WRONG))
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 20):
-            raise NotAuthenticated
+            raise NotAuthenticated(invalid("the timestamp is no number"))
         at_s = int(timestamp)
         if not (_is_near(at_s, self._clock_s()) or _is_near(at_s, self._steady_s())):
             raise TimestampExpired

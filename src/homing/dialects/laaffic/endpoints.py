@@ -18,6 +18,7 @@ from homing.dialects.laaffic.auth import Authentication
 from homing.dialects.laaffic.codes import CODES
 from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.otp_answers import otp_refused
+from homing.dialects.laaffic.otp_codes import OTP_CODES
 from homing.dialects.laaffic.otp_parameters import message_id_of
 from homing.dialects.laaffic.otp_profiles import ProfileReader
 from homing.dialects.laaffic.otp_records import OtpRecords
@@ -124,7 +125,12 @@ class LaafficEndpoints:
 
     def _worded(self, name: str, call: Call) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
         """Every outcome in the dialect's words: status 200, `{"status":"-N","reason":"..."}` for a failure."""
-        refused = _send_refused if name in SENDS else otp_refused if name.startswith("otp/") else _refused
+        respond = _send_refused if name in SENDS else otp_refused if name.startswith("otp/") else _refused
+        codes = OTP_CODES if name.startswith("otp/") else CODES
+
+        def refused(request: HttpRequest, error: errors.HomingError) -> HttpResponse:
+            request.refuse(error, codes.of(type(error)))
+            return respond(error)
 
         async def handler(request: HttpRequest) -> HttpResponse:
             try:
@@ -132,22 +138,23 @@ class LaafficEndpoints:
                 await request.read(limits.HTTP_BODY_BYTES_MAX)
                 return await call(request, account)
             except SendFailed as send:
+                request.refuse(send.error, CODES.of(type(send.error)), messages=len(send.numbers))
                 if isinstance(send.error, errors.PlatformFailure):
                     self._failures.tell(request.request_id, name, send.error)
                 return HttpResponse(encode(failed(send.error, send.numbers)))
             except errors.Refusal as refusal:
-                return refused(refusal)
+                return refused(request, refusal)
             except BodyTooLarge as failure:
-                too_large = refused(errors.BadShape("the request is too large"))
+                too_large = refused(request, errors.BadShape("the request is too large"))
                 return HttpResponse(too_large.body, failure.status)
             except BodyFailure:
                 raise
             except errors.PlatformFailure as failure:
                 self._failures.tell(request.request_id, name, failure)
-                return refused(failure)
+                return refused(request, failure)
             except Exception as error:
                 self._failures.tell(request.request_id, name, error)
-                return refused(errors.PlatformFailure())
+                return refused(request, errors.PlatformFailure())
 
         return handler
 
@@ -176,12 +183,12 @@ class LaafficEndpoints:
                 parameters.Group,
             )
             numbers_max = bounds.NUMBERS_GET_MAX
-        reply = await self._sender.send(account, call, numbers_max, request.request_id)
+        reply = await self._sender.send(account, call, numbers_max, request)
         return HttpResponse(encode(reply))
 
     async def _send_batch(self, request: HttpRequest, account: Profile) -> HttpResponse:
         call = parameters.decode(request.body, batch_body)
-        return HttpResponse(encode(await self._sender.send_batch(account, call, request.request_id)))
+        return HttpResponse(encode(await self._sender.send_batch(account, call, request)))
 
     async def _report(self, request: HttpRequest, account: Profile) -> HttpResponse:
         self._budget.spend(account, "getReport")

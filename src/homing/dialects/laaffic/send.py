@@ -8,6 +8,7 @@ import msgspec
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.api.http.abnormal_numbers import number_refusal
+from homing.api.http.wire import HttpRequest
 from homing.dialects.laaffic import bounds
 from homing.dialects.laaffic.codes import CODES, INTERFACE_FAULT
 from homing.dialects.laaffic.number import NUMBER
@@ -91,24 +92,24 @@ class LaafficSender:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 
-    async def send(self, account: Profile, call: Group, numbers_max: int, request_id: str) -> LaafficSendReply:
+    async def send(self, account: Profile, call: Group, numbers_max: int, request: HttpRequest) -> LaafficSendReply:
         """Raises `SendFailed` when nothing is accepted."""
         try:
             app_id = app_of(account, call.appId)
-            return await self._submit(account, app_id, [parse(account, call, numbers_max)], request_id)
+            return await self._submit(account, app_id, [parse(account, call, numbers_max)], request)
         except errors.HomingError as error:
             raise SendFailed(error, _numbers([call])) from error
 
-    async def send_batch(self, account: Profile, call: Batch, request_id: str) -> LaafficSendReply:
+    async def send_batch(self, account: Profile, call: Batch, request: HttpRequest) -> LaafficSendReply:
         """Raises `SendFailed` when nothing is accepted."""
         try:
-            return await self._send_groups(account, call, request_id)
+            return await self._send_groups(account, call, request)
         except errors.DatabaseFailed as error:
             raise SendFailed(BatchFailed(), _numbers(call.array or ())) from error
         except errors.HomingError as error:
             raise SendFailed(error, _numbers(call.array or ())) from error
 
-    async def _send_groups(self, account: Profile, call: Batch, request_id: str) -> LaafficSendReply:
+    async def _send_groups(self, account: Profile, call: Batch, request: HttpRequest) -> LaafficSendReply:
         app_id = app_of(account, call.appId)
         if not call.array:
             raise errors.BatchEmpty
@@ -120,23 +121,31 @@ class LaafficSender:
             except errors.BadShape as error:
                 raise errors.BadShape(f"array[{position}].{error.detail}") from None
             left -= len(parsed[-1].group.recipients) + len(parsed[-1].invalid)
-        return await self._submit(account, app_id, parsed, request_id)
+        return await self._submit(account, app_id, parsed, request)
 
     async def _submit(
-        self, account: Profile, app_id: str, parsed: Sequence[Parsed], request_id: str
+        self, account: Profile, app_id: str, parsed: Sequence[Parsed], request: HttpRequest
     ) -> LaafficSendReply:
         groups = [each.group for each in parsed if each.group.recipients]
         if not groups:
             kinds = {number_refusal(raw) for each in parsed for raw in each.invalid}
             raise kinds.pop() if len(kinds) == 1 else errors.NumbersAbnormal
         results = await self._intake.submit(
-            intake.Submission(account=account, dialect=NUMBER, app_id=app_id, request_id=request_id, groups=groups)
+            intake.Submission(
+                account=account, dialect=NUMBER, app_id=app_id, request_id=request.request_id, groups=groups
+            )
         )
         sent = [
             SentMessage(str(result.message_id), result.recipient.raw, result.recipient.reference)
             for result in results
             if isinstance(result, AcceptedMessage)
         ]
+        for result in results:
+            if isinstance(result, RefusedRecipient):
+                request.refuse(result.reason, CODES.of(type(result.reason)), messages=1, app_id=app_id)
+        for raw in (raw for each in parsed for raw in each.invalid):
+            kind = number_refusal(raw)
+            request.refuse(kind, CODES.of(kind), messages=1, app_id=app_id)
         unsent = [FailedNumber("", raw, _why(raw)) for each in parsed for raw in each.invalid]
         unsent += [
             FailedNumber("", result.recipient.raw, reason_of(result.reason))

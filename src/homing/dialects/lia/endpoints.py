@@ -7,6 +7,7 @@ import msgspec
 
 from homing import errors
 from homing.accounts.profile import Profile
+from homing.accounts.refused_calls import HasReason
 from homing.api.http.body import BodyTooLarge
 from homing.api.http.cross_origin import CrossOrigin
 from homing.api.http.failure_log import FailureLog
@@ -25,6 +26,7 @@ from homing.dialects.lia.words import STATE_WORDS, SYSTEM_ERROR, remark_of
 from homing.dialects.serving import Services
 from homing.i18n.reasons import failure_text
 from homing.model import CURRENCY
+from homing.reasons import Reason, ReasonCode
 from homing.states import MessageState
 from homing.store.statements.messages import MessageRow
 from homing.text.segments import TextEncoding, utf16_units
@@ -40,12 +42,19 @@ Refuse = Callable[[str, str], bytes]
 """The body that says no: from a remark and the call's uid."""
 
 
-class CredentialRefusal(errors.Refusal):
+class CredentialRefusal(errors.Refusal, HasReason):
     """The call's credentials do not open an account."""
 
-    def __init__(self, code: int, text: str) -> None:
+    def __init__(self, code: int, text: str, reason: Reason) -> None:
         super().__init__(text)
         self.code = code
+        self.reason = reason
+
+
+class LockedAccount(errors.BadParameter, HasReason):
+    """The account is locked."""
+
+    reason = Reason.of(ReasonCode.CALL_ACCOUNT_LOCKED)
 
 
 class TrackReply(msgspec.Struct):
@@ -96,6 +105,10 @@ TRACK: Final = {
 }
 
 
+TRACKED: Final = frozenset((1000, 1009))
+"""What is recorded, now or before."""
+
+
 class LiaEndpoints:
     """Each call: read the parameters, open the account, do the one thing, word the answer."""
 
@@ -136,19 +149,25 @@ class LiaEndpoints:
             try:
                 await request.read(bounds.BODY_BYTES_MAX)
                 parameters = lia_parameters.read(request)
-            except errors.BadShape:
+            except errors.BadShape as refusal:
+                request.refuse(refusal, 400)
                 return HttpResponse(b"{}", 400)
             except TooManyParameters as refusal:
+                request.refuse(refusal, refusal.detail)
                 return HttpResponse(refuse(refusal.detail, ""))
             except BodyTooLarge as failure:
+                request.refuse(errors.BadShape("the request is too large"), failure.status)
                 return HttpResponse(refuse("request too large", ""), failure.status)
             try:
                 return HttpResponse(await call(request, parameters))
             except errors.Refusal as refusal:
                 remark = remark_of(refusal)
+                request.refuse(refusal, remark, messages=_messages(name, parameters))
             except Exception as error:
                 self._failures.tell(request.request_id, name, error)
                 remark = SYSTEM_ERROR
+                known = error if isinstance(error, errors.HomingError) else errors.HomingError()
+                request.refuse(known, remark, messages=_messages(name, parameters))
             return HttpResponse(refuse(remark, echo_of(parameters)))
 
         return handler
@@ -159,38 +178,40 @@ class LiaEndpoints:
         """
         key, secret = parameters.get("api_id"), parameters.get("api_password")
         if key is None:
-            raise CredentialRefusal(1001, TRACK[1001])
+            raise CredentialRefusal(1001, TRACK[1001], Reason.of(ReasonCode.CALL_KEY_MISSING))
         if secret is None:
-            raise CredentialRefusal(1002, TRACK[1002])
+            request.name_caller(None, key)
+            raise CredentialRefusal(1002, TRACK[1002], Reason.of(ReasonCode.CALL_KEY_MISSING))
         credential = self._directory.peek(NUMBER, key) or await self._directory.find(NUMBER, key)
+        request.name_caller(credential, key)
         address = request.call.find_address()
         if credential is None:
             self._guard.unknown(NUMBER, key, address)
-            raise CredentialRefusal(1003, TRACK[1003])
+            raise CredentialRefusal(1003, TRACK[1003], Reason.of(ReasonCode.CALL_KEY_UNKNOWN))
         account = credential.profile
         if account.allowed_networks and not account.allows(address):
             self._guard.count(NUMBER, "address")
-            raise CredentialRefusal(1003, NOT_ALLOWED)
+            raise CredentialRefusal(1003, NOT_ALLOWED, Reason.of(ReasonCode.CALL_ADDRESS_NOT_ALLOWED))
         if not await self._guard.passes(NUMBER, key, address, same(credential.secret, secret)):
-            raise CredentialRefusal(1004, TRACK[1004])
+            raise CredentialRefusal(1004, TRACK[1004], Reason.of(ReasonCode.CALL_SECRET_WRONG))
         return account
 
     async def _unlocked(self, request: HttpRequest, parameters: Parameters) -> Profile:
         account = await self._account(request, parameters)
         if account.locked:
-            raise errors.BadParameter(LOCKED)
+            raise LockedAccount(LOCKED)
         return account
 
     async def _send(self, request: HttpRequest, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         number = parameters.get("phonenumber")
         numbers = () if number is None else (number,)
-        return encode((await self._sender.send(account, parameters, numbers, request.request_id))[0])
+        return encode((await self._sender.send(account, parameters, numbers, request))[0])
 
     async def _send_multi(self, request: HttpRequest, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         numbers = [piece for piece in parameters.get("phonenumber", "").split(",") if piece.strip()]
-        replies = await self._sender.send(account, parameters, numbers, request.request_id)
+        replies = await self._sender.send(account, parameters, numbers, request)
         return encode(whole_failure(replies) or replies)
 
     async def _balance(self, request: HttpRequest, parameters: Parameters) -> bytes:
@@ -221,8 +242,11 @@ class LiaEndpoints:
         try:
             account = await self._account(request, parameters)
         except CredentialRefusal as refusal:
+            request.refuse(refusal, refusal.code)
             return encode(TrackReply(refusal.code, TRACK[refusal.code]))
         code = await self._track_code(account, parameters)
+        if code not in TRACKED:
+            request.refuse(errors.BadParameter(TRACK[code]), code)
         return encode(TrackReply(code, TRACK[code]))
 
     async def _track_code(self, account: Profile, parameters: Parameters) -> int:
@@ -242,6 +266,13 @@ class LiaEndpoints:
             ConversionOutcome.UNKNOWN_MESSAGE: 1008,
             ConversionOutcome.REPEATED: 1009,
         }[verdict]
+
+
+def _messages(name: str, parameters: Parameters) -> int:
+    """How many messages a call asked for."""
+    if not name.startswith("lia.Send"):
+        return 0
+    return sum(1 for number in parameters.get("phonenumber", "").split(",") if number.strip())
 
 
 def _message_id(text: str) -> int | None:

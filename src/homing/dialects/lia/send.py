@@ -8,7 +8,9 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.accounts.refused_calls import HasReason
 from homing.api.http.abnormal_numbers import number_refusal
+from homing.api.http.wire import HttpRequest
 from homing.common.urls import is_web_address
 from homing.dialects.lia import bounds
 from homing.dialects.lia.number import NUMBER
@@ -18,6 +20,7 @@ from homing.intake.intake import Intake
 from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
 from homing.intake.templates import fill
 from homing.model import NO_OPTIONS, Options, Recipient, Template, Traffic
+from homing.reasons import Reason, ReasonCode
 from homing.text.gsm7 import is_gsm
 from homing.text.numbers import normalise
 from homing.text.segments import TextEncoding, utf16_units
@@ -31,6 +34,12 @@ ENCODINGS: Final = {
     "FS": (TextEncoding.GSM7, True),
     "UFS": (TextEncoding.UCS2, True),
 }
+
+
+class UnknownSender(errors.BadParameter, HasReason):
+    """The sender ID is not registered to the account."""
+
+    reason = Reason.of(ReasonCode.CALL_SENDER_UNKNOWN)
 
 
 class LiaSendReply(msgspec.Struct):
@@ -73,7 +82,7 @@ class LiaSender:
         self._success_remark = success_remark
 
     async def send(
-        self, account: Profile, parameters: Parameters, numbers: Sequence[str], request_id: str
+        self, account: Profile, parameters: Parameters, numbers: Sequence[str], request: HttpRequest
     ) -> list[LiaSendReply]:
         """A reply per number, in order. Raises a `Refusal` when the call as a whole is wrong.
 
@@ -102,7 +111,7 @@ class LiaSender:
                 account=account,
                 dialect=NUMBER,
                 app_id=account.default_app.app_id if account.default_app else "",
-                request_id=request_id,
+                request_id=request.request_id,
                 groups=(MessageGroup(text, sender, (recipient,), encoding, notes or None, options),),
                 traffic=traffic,
                 validity_s=validity_s,
@@ -111,17 +120,22 @@ class LiaSender:
             for recipient in recipients
         ]
         if len(submissions) == 1:
-            return [await self._submit(submissions[0], uid or "")]
-        return await asyncio.gather(*(self._submit(submission, uid or "") for submission in submissions))
+            return [await self._submit(submissions[0], uid or "", request)]
+        return await asyncio.gather(*(self._submit(submission, uid or "", request) for submission in submissions))
 
-    async def _submit(self, submission: Submission | type[errors.NumbersAbnormal], uid: str) -> LiaSendReply:
+    async def _submit(
+        self, submission: Submission | type[errors.NumbersAbnormal], uid: str, request: HttpRequest
+    ) -> LiaSendReply:
         if not isinstance(submission, Submission):
+            request.refuse(submission, REMARKS.of(submission), messages=1)
             return failed(REMARKS.of(submission), uid)
         try:
             result = (await self._intake.submit(submission))[0]
         except errors.Refusal as refusal:
+            request.refuse(refusal, remark_of(refusal), messages=1)
             return failed(remark_of(refusal), uid)
-        except errors.PlatformFailure:
+        except errors.PlatformFailure as failure:
+            request.refuse(failure, SYSTEM_ERROR, messages=1)
             return failed(SYSTEM_ERROR, uid)
         assert isinstance(result, AcceptedMessage)
         return LiaSendReply(result.message_id, "S", self._success_remark, uid)
@@ -152,7 +166,7 @@ def _sender(account: Profile, parameters: Parameters) -> str:
         raise errors.BadParameter("sender_id not specified")
     sender = account.registered(requested)
     if sender is None:
-        raise errors.BadParameter("Invalid sender_id")
+        raise UnknownSender("Invalid sender_id")
     return sender
 
 

@@ -21,7 +21,7 @@ from homing.dialects.v1.messages import MessageQueries
 from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.openapi import openapi_document
 from homing.dialects.v1.operations import OPERATIONS, Operation
-from homing.dialects.v1.problems import PROBLEMS, TYPES, V1Refusal, response_of
+from homing.dialects.v1.problems import PROBLEMS, TYPES, ScopeMissing, V1Refusal, code_of, response_of, shown_code
 from homing.dialects.v1.sending import MessageSending
 from homing.dialects.v1.verifications import VerificationCalls
 from homing.dialects.v1.webhooks import WebhookCalls
@@ -46,6 +46,9 @@ KEY_CODES: Final[Mapping[BearerProblem, tuple[str, tuple[tuple[str, str], ...]]]
     "locked": ("account_locked", ()),
 }
 """The code, and the headers, of a key that opens nothing."""
+OF_A_MESSAGE: Final = frozenset(("messages.create", "verifications.create", "verifications.resend"))
+LOGGED_BEFORE: Final = frozenset(("no_message_accepted", "already_verified"))
+"""Not logged as refused calls: each message of the first is, and the second is the story of its verification."""
 Handler = Callable[[V1Call], Awaitable[HttpResponse]]
 Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
@@ -171,7 +174,7 @@ class V1Endpoints:
         try:
             credential = await self._keys.credential_of(request)
             if credential.scopes is not None and operation.scope not in credential.scopes:
-                raise V1Refusal("scope_missing", f"this call needs the scope {operation.scope}")
+                raise ScopeMissing("scope_missing", operation.scope)
             self._use.note(credential.credential_id, self._steady_s())
             if operation.is_query:
                 headers = self._spend(credential.profile)
@@ -182,18 +185,18 @@ class V1Endpoints:
             try:
                 response = replayed(call, earlier)
             except errors.Refusal as refusal:
-                response = response_of(refusal)
+                response = _refuse(request, operation, refusal)
         except BearerRefused as refused:
             code, challenge = KEY_CODES[refused.problem]
-            return response_of(V1Refusal(code, headers=challenge))
+            return _refuse(request, operation, refused, (), V1Refusal(code, headers=challenge))
         except errors.Refusal as refusal:
             return await self._refused(request, operation, call, refusal, headers)
         except BodyFailure as failure:
-            return response_of(V1Refusal(BODY_CODES.get(type(failure), "body_incomplete")))
+            return _refuse(request, operation, V1Refusal(BODY_CODES.get(type(failure), "body_incomplete")))
         except Exception as error:
             self._failures.tell(request.request_id, f"v1.{operation.name}", error)
             known = error if isinstance(error, errors.PlatformFailure) else errors.HomingError()
-            return response_of(known, headers)
+            return _refuse(request, operation, known, headers)
         response.headers = (*response.headers, *headers)
         return response
 
@@ -216,7 +219,7 @@ class V1Endpoints:
                 refusal = reused
             except errors.PlatformFailure as failure:
                 self._failures.tell(request.request_id, f"v1.{operation.name}", failure)
-        return response_of(refusal, headers)
+        return _refuse(request, operation, refusal, headers)
 
     async def _read(self, request: HttpRequest, operation: Operation, credential: Credential, target: str) -> V1Call:
         call = V1Call(request=request, account=credential.profile, api_key=credential.key, target=target)
@@ -246,6 +249,20 @@ class V1Endpoints:
             ("ratelimit-policy", f'"queries";q={burst};w={QUERIES_BURST_FACTOR}'),
             ("ratelimit", f'"queries";r={left};t={refill_s}'),
         )
+
+
+def _refuse(
+    request: HttpRequest,
+    operation: Operation,
+    error: errors.HomingError,
+    headers: tuple[tuple[str, str], ...] = (),
+    worded: errors.HomingError | None = None,
+) -> HttpResponse:
+    """`worded`: what is answered in the error's place."""
+    answered = worded or error
+    if code_of(answered) not in LOGGED_BEFORE:
+        request.refuse(error, shown_code(answered), messages=int(operation.name in OF_A_MESSAGE))
+    return response_of(answered, headers)
 
 
 def _is_json(kind: str) -> bool:

@@ -6,8 +6,10 @@ from typing import Final
 import msgspec
 
 from homing import errors
+from homing.accounts.refused_calls import HasReason, hidden, invalid, reason_for
 from homing.api.http.wire import HttpResponse
 from homing.dialects.error_codes import ErrorCodes
+from homing.reasons import Reason, ReasonCode
 
 PROBLEM_JSON: Final = "application/problem+json"
 TYPES: Final = "/v1/errors/"
@@ -46,7 +48,7 @@ class ProblemDocument(msgspec.Struct, omit_defaults=True, kw_only=True):
     errors: Sequence[MemberError] = ()
 
 
-class V1Refusal(errors.Refusal):
+class V1Refusal(errors.Refusal, HasReason):
     """The call is refused with one of this API's own codes."""
 
     def __init__(
@@ -61,6 +63,32 @@ class V1Refusal(errors.Refusal):
         self.code = code
         self.members = members
         self.headers = headers
+
+    @property
+    def reason(self) -> Reason:  # type: ignore[override]
+        """Of codes that others have as well, theirs."""
+        kind = KINDS.get(self.code)
+        if kind is not None:
+            return reason_for(kind)
+        if self.code == "idempotency_key_reused":
+            return Reason.of(ReasonCode.CALL_KEY_REUSED)
+        if self.code == "sender_not_registered":
+            return Reason.of(ReasonCode.CALL_SENDER_UNKNOWN)
+        if self.code.endswith("_not_found"):
+            return Reason.of(ReasonCode.CALL_NOT_FOUND, detail=hidden(PROBLEMS[self.code].title))
+        return invalid(self.detail or PROBLEMS[self.code].title)
+
+
+class ScopeMissing(V1Refusal):
+    """The key is for other calls."""
+
+    def __init__(self, code: str, scope: str) -> None:
+        super().__init__(code, f"this call needs the scope {scope}")
+        self.scope = scope
+
+    @property
+    def reason(self) -> Reason:  # type: ignore[override]
+        return Reason.of(ReasonCode.CALL_SCOPE_MISSING, scope=self.scope)
 
 
 def wrong_member(name: str, detail: str, code: str = "invalid_request") -> V1Refusal:
@@ -450,6 +478,17 @@ CODES: Final = ErrorCodes(
 """The code of each refusal and failure that all dialects have."""
 
 
+KINDS: Final[Mapping[str, type[errors.HomingError]]] = {
+    "text_empty": errors.ContentEmpty,
+    "text_too_long": errors.ContentTooLong,
+    "number_invalid": errors.NumbersAbnormal,
+    "number_national": errors.NationalNumber,
+    "app_unknown": errors.UnknownApp,
+    "verification_over": errors.VerificationOver,
+}
+"""Refusals that all dialects have, by the codes that are also answered where a member names them."""
+
+
 def code_of(error: errors.HomingError) -> str:
     return error.code if isinstance(error, V1Refusal) else CODES.of(type(error))
 
@@ -466,6 +505,12 @@ def document_of(error: errors.HomingError) -> ProblemDocument:
         detail=(error.detail if is_refusal else "") or problem.cause,
         errors=error.members if isinstance(error, V1Refusal) else (),
     )
+
+
+def shown_code(error: errors.HomingError) -> str:
+    """What the customer sees of an error, in short."""
+    problem = PROBLEMS[code_of(error)]
+    return f"{problem.status} {problem.code}"
 
 
 def response_of(error: errors.HomingError, headers: tuple[tuple[str, str], ...] = ()) -> HttpResponse:

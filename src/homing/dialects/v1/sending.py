@@ -1,7 +1,7 @@
 """POST /v1/messages: one message, or many."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,11 +16,11 @@ from homing.dialects.v1.bodies import MessageBody, MessageItem, MessagesBody
 from homing.dialects.v1.calls import V1Call, app_of, reader, recipient_of, sender_of, storable
 from homing.dialects.v1.idempotency import once
 from homing.dialects.v1.number import NUMBER
-from homing.dialects.v1.problems import MemberError, V1Refusal, document_of, wrong_member
+from homing.dialects.v1.problems import MemberError, V1Refusal, document_of, shown_code, wrong_member
 from homing.dialects.v1.replies import BatchItemResult, MessageResults, accepted_view, quote_view
 from homing.intake.intake import Intake
 from homing.intake.prepare import PreparedSubmission
-from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
+from homing.intake.submission import AcceptedMessage, MessageGroup, RefusedRecipient, Submission
 from homing.intake.terms import SubmissionTerms
 
 encode: Final = msgspec.json.encode
@@ -123,18 +123,21 @@ class MessageSending:
 
         for _attempt in range(2):
             if not groups:
-                raise _nothing_accepted(refused)
+                raise _nothing_accepted(call, refused)
             submission = msgspec.structs.replace(draft, groups=tuple(groups.values()))
             try:
                 if body.dry_run:
                     return HttpResponse(answer(self._intake.quote(submission)))
-                return HttpResponse(answer(await self._submit(call, submission, answer)), CREATED)
+                prepared = await self._submit(call, submission, answer)
+                unsent = [each.reason for each in prepared.results if isinstance(each, RefusedRecipient)]
+                _log(call, [*refused.values(), *unsent])
+                return HttpResponse(answer(prepared), CREATED)
             except OF_ONE_TEXT as refusal:
                 culprits = await self._culprits(draft, groups)
                 for place, own in (culprits or dict.fromkeys(groups, refusal)).items():
                     refused[place] = own
                     del groups[place]
-        raise _nothing_accepted(refused)
+        raise _nothing_accepted(call, refused)
 
     async def _culprits(self, draft: Submission, groups: dict[int, MessageGroup]) -> dict[int, errors.Refusal]:
         """The messages that are refused for their own sake, each with the reason."""
@@ -200,7 +203,13 @@ def _results(
     return MessageResults(accepted, len(results) - accepted, [results[place] for place in sorted(results)])
 
 
-def _nothing_accepted(refused: dict[int, errors.Refusal]) -> V1Refusal:
+def _log(call: V1Call, refused: Sequence[errors.Refusal]) -> None:
+    for refusal in refused:
+        call.request.refuse(refusal, shown_code(refusal), messages=1)
+
+
+def _nothing_accepted(call: V1Call, refused: dict[int, errors.Refusal]) -> V1Refusal:
+    _log(call, list(refused.values()))
     members = [
         MemberError(
             refusal.members[0].pointer if isinstance(refusal, V1Refusal) and refusal.members else f"#/messages/{place}",
