@@ -102,7 +102,7 @@ REFUSED: list[tuple[Any, int, str, str | None]] = [
     (message(text=" \n"), 422, "text_empty", "#/text"),
     (message(text="x\0y"), 422, "invalid_request", "#/text"),
     (b'{"to":"%s","text":"\\ud83d"}' % NUMBER.encode(), 400, "malformed_json", None),
-    (message(text="x" * (bounds.TEXT_CHARS_MAX + 1)), 422, "invalid_request", "#/text"),
+    (message(text="x" * (bounds.TEXT_CHARS_MAX + 1)), 422, "text_too_long", "#/text"),
     (message(text="\N{GRINNING FACE}" * bounds.TEXT_CHARS_MAX), 422, "text_too_long", None),
     (message(to="07700 900000"), 422, "number_national", "#/to"),
     (message(to="+86"), 422, "number_invalid", "#/to"),

@@ -29,6 +29,7 @@ from homing.routing.rules import RouteRequest, RouteScope
 from homing.states import MessageState
 from homing.store import statements
 from homing.verification.codes import ALPHABETS, CodeKeeper, make_code
+from homing.verification.ended import ExpiredVerifications
 from homing.verification.flows import FlowRunner
 from homing.verification.housekeeping import forget_calls_and_codes
 from homing.verification.service import ATTEMPTS_MAX, MESSAGES_MAX, PERSON_LIMITS, NewCode, SentCode, Verifications
@@ -231,6 +232,43 @@ async def test_a_cancelled_code_is_not_right(engines: Engines, account: Profile)
     assert await engines.check(account, sent, code) is CheckOutcome.CANCELLED
     with pytest.raises(errors.VerificationOver):
         await engines.resend(account, sent)
+
+
+async def test_a_cancelled_codes_queued_messages_do_not_leave_and_are_refunded(
+    engines: Engines, account: Profile
+) -> None:
+    sent = await engines.send(account)
+    again = await engines.resend(account, sent)
+    await engines.bank.query("UPDATE queue SET claimed_by = 'w' WHERE message_id = $1", again.message_id)
+    assert await engines.each[0].cancel(account.account_id, sent.verification_id)
+    rows = await engines.bank.query(
+        "SELECT message_id, state, reason, refund_micro = charge_micro AS is_refunded FROM message ORDER BY message_id"
+    )
+    assert [(row["state"], row["is_refunded"]) for row in rows] == [
+        (MessageState.FAILED, True),
+        (MessageState.QUEUED, False),
+    ], "a carrier may have the second one"
+    assert "message.cancelled" in rows[0]["reason"]
+    assert [row["message_id"] for row in await engines.bank.query("SELECT message_id FROM queue")] == [again.message_id]
+
+
+async def test_wrong_codes_after_the_right_one_are_answered_that_it_is_verified(
+    engines: Engines, account: Profile
+) -> None:
+    sent = await engines.send(account)
+    code = await engines.code(sent)
+    guesses = wrong(code)
+    entered = [next(guesses), code, *(next(guesses) for _ in range(8)), code]
+    outcomes = await asyncio.gather(*(engines.check(account, sent, each) for each in entered))
+    assert outcomes == [CheckOutcome.WRONG, CheckOutcome.VERIFIED, *[CheckOutcome.ALREADY_VERIFIED] * 9]
+
+
+async def test_codes_entered_too_late_are_all_answered_so(engines: Engines, account: Profile) -> None:
+    sent = await engines.send(account)
+    guesses = wrong(await engines.code(sent))
+    engines.clock.ahead = timedelta(days=2)
+    outcomes = await asyncio.gather(*(engines.check(account, sent, next(guesses)) for _ in range(8)))
+    assert outcomes == [CheckOutcome.EXPIRED] * 8
 
 
 async def test_a_resent_code_is_the_same_under_both_ids_with_one_count_of_attempts(
@@ -552,6 +590,30 @@ async def test_a_code_that_nobody_can_check_is_forgotten(engines: Engines, accou
     rows = await bank.query("SELECT code_sealed FROM verification ORDER BY verification_id")
     assert [row["code_sealed"] is None for row in rows] == [True, False]
     assert await engines.check(account, later, await engines.code(later)) is CheckOutcome.VERIFIED
+
+
+async def test_a_code_is_forgotten_when_it_expires_resent_or_not(
+    engines: Engines, account: Profile, bank: Bank
+) -> None:
+    async def sealed() -> list[int]:
+        rows = await bank.query("SELECT verification_id FROM verification WHERE code_sealed IS NOT NULL ORDER BY 1")
+        return [row["verification_id"] for row in rows]
+
+    await bank.query("INSERT INTO app (app_id, account_id, name) VALUES ($1, $2, $1)", account.name, account.account_id)
+    first, resent = await engines.send(account), await engines.send(account)
+    await engines.resend(account, resent)
+    long_ago = "first_id_at(accepted_at($1) - interval '2 hours')"
+    for table in ("verification_message", "verification"):
+        await bank.query(
+            f"UPDATE {table} SET verification_id = {long_ago} WHERE verification_id = $1", resent.verification_id
+        )
+    expired = ExpiredVerifications(bank.plain, engines.clock, DIALECTS)
+    assert await expired.forget_codes() == 0
+    engines.clock.ahead = timedelta(seconds=account.apps[account.name].code_expiry_s + 5)
+    later = await engines.send(account)
+    assert await expired.forget_codes() == 2
+    assert await sealed() == [later.verification_id]
+    assert first.verification_id != later.verification_id
 
 
 async def test_a_step_is_sent_once_however_slow_the_process_that_began_it(engines: Engines, account: Profile) -> None:

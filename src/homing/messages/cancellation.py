@@ -1,5 +1,6 @@
-"""Cancels a message that has not been submitted to a carrier, on the customer's request."""
+"""Cancels messages that have not been submitted to a carrier, on the customer's request."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -9,7 +10,7 @@ from homing.messages.transitions import StateChange, apply
 from homing.reasons import Reason, ReasonCode
 from homing.states import MessageState
 from homing.store import statements
-from homing.store.database import Database
+from homing.store.database import Database, DatabaseConnection
 
 CANCELLED: Final = Reason.of(ReasonCode.MESSAGE_CANCELLED)
 
@@ -21,8 +22,17 @@ async def cancel_message(
     transaction. Returns False when it is too late.
     """
     async with database.transaction() as transaction:
-        lane = await statements.messages.queue_cancel(transaction, account_id=account_id, message_id=message_id)
-        if lane is None:
-            return False
-        event = StateChange(account_id, message_id, MessageState.FAILED, now, lane, reason=CANCELLED)
-        return message_id in await apply(transaction, [event], Outbox(dialects))
+        return message_id in await cancel_messages(transaction, account_id, [message_id], now, dialects)
+
+
+async def cancel_messages(
+    transaction: DatabaseConnection, account_id: int, message_ids: Sequence[int], now: datetime, dialects: Dialects
+) -> Collection[int]:
+    """As `cancel_message`, within a transaction. Returns those that were cancelled."""
+    rows = await statements.messages.queue_cancel(transaction, account_id=account_id, message_ids=message_ids)
+    if not rows:
+        return ()
+    changes = [
+        StateChange(account_id, row.message_id, MessageState.FAILED, now, row.lane, reason=CANCELLED) for row in rows
+    ]
+    return await apply(transaction, changes, Outbox(dialects))

@@ -207,11 +207,21 @@ def _text(message: TimelineMessage, notes: Mapping[str, Any]) -> Iterator[Phrase
 def _route(message: TimelineMessage) -> Phrase:
     if message.route_prefix is None:
         return Phrase("route {route}, since removed", route=message.route_id)
+    prefix = f"+{message.route_prefix}" if message.route_prefix else ""
+    place = prefix or message.route_network or message.route_country
+    if not place:
+        return Phrase(
+            "{carrier}, by route {route} (for all numbers, priority {priority}, weight {weight})",
+            carrier=message.route_carrier,
+            route=message.route_id,
+            priority=message.route_priority,
+            weight=message.route_weight,
+        )
     return Phrase(
-        "{carrier}, by route {route} (prefix {prefix}, priority {priority}, weight {weight})",
+        "{carrier}, by route {route} (for {place}, priority {priority}, weight {weight})",
         carrier=message.route_carrier,
         route=message.route_id,
-        prefix=message.route_prefix or "*",
+        place=place,
         priority=message.route_priority,
         weight=message.route_weight,
     )

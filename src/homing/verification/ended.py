@@ -18,6 +18,8 @@ from homing.store.statements.verifications import VerificationRef
 
 EXPIRED_SWEEP_S: Final = 5.0
 EXPIRED_BATCH_MAX: Final = 500
+FORGET_S: Final = 20.0  # between two rounds in which the codes of expired verifications are forgotten
+FORGET_LOOKBACK: Final = timedelta(minutes=3)  # of a round; what is older is forgotten by the hour
 STORED_WITHIN: Final = timedelta(minutes=1)
 """After its id was given out a verification is stored, or never will be."""
 log = structlog.get_logger()
@@ -52,7 +54,9 @@ async def add_ended(
 
 
 class ExpiredVerifications:
-    """Looks every few seconds for verifications that have expired, of accounts that have chosen to be told."""
+    """Looks every few seconds for verifications that have expired: for the events of accounts that have chosen to be
+    told, and for the codes of all others, which are forgotten.
+    """
 
     def __init__(self, database: Database, clock: Callable[[], datetime], dialects: Dialects) -> None:
         self._database = database
@@ -61,13 +65,27 @@ class ExpiredVerifications:
 
     async def run(self) -> None:
         """Never returns; cancel it to stop."""
+        rounds = 0
         while True:
             try:
                 while await self.sweep():
                     pass
+                if rounds % round(FORGET_S / EXPIRED_SWEEP_S) == 0:
+                    await self.forget_codes()
+                rounds += 1
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="expired_verifications", failure=str(failure))
             await asyncio.sleep(EXPIRED_SWEEP_S)
+
+    async def forget_codes(self) -> int:
+        """Forgets the codes that expired lately. Returns how many."""
+        forgotten = await statements.verifications.verifications_forget_expired(
+            self._database,
+            now=self._clock(),
+            lookback=FORGET_LOOKBACK,
+            expired_type=EventType.VERIFICATION_EXPIRED,
+        )
+        return len(forgotten)
 
     async def sweep(self) -> bool:
         """Adds the events of one batch. Returns whether there may be more."""

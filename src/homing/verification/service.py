@@ -17,6 +17,7 @@ from homing.intake.intake import Intake
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import MessageGroup, Submission
 from homing.intake.terms import AnswerOnce, CodeSend, LimitTake, SubmissionTerms
+from homing.messages.cancellation import cancel_messages
 from homing.model import (
     CODE_MARK,
     App,
@@ -30,7 +31,7 @@ from homing.model import (
     SendLimit,
 )
 from homing.store import statements
-from homing.store.database import Database
+from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.intake import NewVerification
 from homing.store.statements.verifications import (
     CodeGuess,
@@ -276,22 +277,40 @@ class Verifications:
         return await self._checks.put(_Guess(account_id, message_id, dialect, code))
 
     async def cancel(self, account_id: int, verification_id: int) -> bool:
-        """Ends a pending verification: its code is no longer right. False when it was over."""
-        row = await statements.verifications.verification_cancel(
-            self._database, account_id=account_id, verification_id=verification_id, now=self._clock()
-        )
+        """Ends a pending verification: its code is no longer right, and messages that have not left do not leave and
+        are refunded. False when it was over.
+        """
+        now = self._clock()
+        async with self._database.transaction() as transaction:
+            row = await statements.verifications.verification_cancel(
+                transaction, account_id=account_id, verification_id=verification_id, now=now
+            )
+            if row is not None:
+                await self._cancel_messages(transaction, account_id, [verification_id], now)
         return row is not None
 
     async def cancel_earlier(self, account_id: int, sent: SentCode, number: str, dialect: int) -> None:
-        """Ends the pending verifications of a number that the dialect sent before `sent`."""
-        await statements.verifications.verifications_cancel_earlier(
-            self._database,
-            account_id=account_id,
-            verification_id=sent.verification_id,
-            number=number,
-            dialect=dialect,
-            now=self._clock(),
+        """Ends the pending verifications of a number that the dialect sent before `sent`, as `cancel` does."""
+        now = self._clock()
+        async with self._database.transaction() as transaction:
+            cancelled = await statements.verifications.verifications_cancel_earlier(
+                transaction,
+                account_id=account_id,
+                verification_id=sent.verification_id,
+                number=number,
+                dialect=dialect,
+                now=now,
+            )
+            if cancelled:
+                await self._cancel_messages(transaction, account_id, cancelled, now)
+
+    async def _cancel_messages(
+        self, transaction: DatabaseConnection, account_id: int, verification_ids: Sequence[int], now: datetime
+    ) -> None:
+        again = await statements.verifications.verification_message_ids(
+            transaction, account_id=account_id, verification_ids=verification_ids
         )
+        await cancel_messages(transaction, account_id, [*verification_ids, *again], now, self._dialects)
 
     async def find(self, account_id: int, message_id: int) -> VerificationRow | None:
         """By the id of any of its messages."""

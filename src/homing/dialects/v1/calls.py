@@ -23,6 +23,7 @@ Body = TypeVar("Body")
 PLACE: Final = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
 UNKNOWN_MEMBER: Final = re.compile(r"unknown field `(.*)`$", re.DOTALL)
 MISSING_MEMBER: Final = re.compile(r"missing required field `(.*)`$", re.DOTALL)
+TOO_LONG_TEXT: Final = re.compile(rf"Expected `str` of length <= {bounds.TEXT_CHARS_MAX}")
 IDEMPOTENCY_KEY: Final = re.compile(rf"[\x20-\x7e]{{1,{bounds.IDEMPOTENCY_KEY_CHARS_MAX}}}")
 NATIONAL_ZERO: Final = "(0)"  # +44 (0)7700: dialled inside the country alone
 PUNCTUATION: Final = str.maketrans("", "", "-().\N{NO-BREAK SPACE}\N{NON-BREAKING HYPHEN}\N{EN DASH}")
@@ -86,6 +87,8 @@ def invalid(description: str) -> V1Refusal:
         return V1Refusal(
             "invalid_request", f"{name} is missing", members=(MemberError(f"{pointer}/{name}", "missing"),)
         )
+    if TOO_LONG_TEXT.fullmatch(words) and pointer.endswith("/text"):
+        return wrong_member(pointer[2:], f"more than {bounds.TEXT_CHARS_MAX} characters", "text_too_long")
     words = words[:200]
     return V1Refusal("invalid_request", f"{place.lstrip('.')}: {words}", members=(MemberError(pointer, words),))
 

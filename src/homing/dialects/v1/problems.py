@@ -304,7 +304,7 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
             "text_too_long",
             422,
             "The text is too long",
-            "The text needs more SMS than one message may have.",
+            "The text has more than 1,600 characters, or needs more SMS than one message may have.",
             "Shorten it or send several messages. A dry run says how many segments a text takes.",
         ),
         Problem(

@@ -182,19 +182,20 @@ DELETE FROM queue AS q
 USING unnest(:keys) AS ended (lane int, message_id bigint)
 WHERE q.lane = ANY (ARRAY[ended.lane]) AND q.message_id = ANY (ARRAY[ended.message_id])
 
--- Locks the queue row of a message that can be cancelled and returns its lane: it is queued, not claimed, and no
--- carrier may have it (a submit whose answer was lost may have been sent).
--- name: queue_cancel -> value?
-SELECT q.lane
+-- Locks the queue rows of those messages that can be cancelled: queued, not claimed, and certainly at no carrier (a
+-- submit whose answer was lost may have been sent).
+-- name: queue_cancel -> rows CancellableMessage
+SELECT m.message_id, q.lane
 FROM message AS m
 JOIN queue AS q ON q.lane = ANY (ARRAY[m.carrier_id * :LANES_PER_CARRIER::int + m.traffic])
     AND q.message_id = ANY (ARRAY[m.message_id])
-WHERE m.account_id = :account_id AND m.message_id = :message_id AND m.state = :MessageState.QUEUED
+WHERE m.account_id = :account_id AND m.message_id = ANY (:message_ids::bigint[]) AND m.state = :MessageState.QUEUED
     AND q.claimed_by IS NULL
     AND NOT EXISTS (
         SELECT FROM attempt AS a
         WHERE a.account_id = m.account_id AND a.message_id = m.message_id AND a.outcome = :Outcome.UNKNOWN
     )
+ORDER BY m.message_id
 FOR UPDATE OF q SKIP LOCKED
 
 -- Deletes the texts of messages past their account's retention, and the raw text of their receipts, which can quote

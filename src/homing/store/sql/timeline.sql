@@ -8,7 +8,7 @@ SELECT m.account_id, m.message_id, m.submission_id, m.dialect, m.app_id, m.reque
     m.expires_at, m.sent_at, m.final_at, m.carrier_ref, m.error_code, m.error_text, m.registered, m.carrier_cost_micro,
     m.reason, accepted_at(m.message_id) AS submitted_at,
     a.name AS account, app.name AS app, used.name AS carrier,
-    r.prefix AS route_prefix, r.priority AS route_priority, r.weight AS route_weight, chosen.name AS route_carrier
+    r.country AS route_country, r.network AS route_network, r.prefix AS route_prefix, r.priority AS route_priority, r.weight AS route_weight, chosen.name AS route_carrier
 FROM account AS a
 JOIN message AS m ON m.account_id = a.account_id AND m.message_id = :message_id
 LEFT JOIN app ON app.app_id = m.app_id

@@ -90,25 +90,30 @@ WITH guess AS MATERIALIZED (
     FOR UPDATE OF v
 ), ordered AS (
     SELECT l.*,
-        l.attempts + count(*) FILTER (WHERE NOT l.is_right) OVER earlier AS wrong_before,
-        coalesce(bool_or(l.is_right) OVER earlier, false) AS right_before
+        l.attempts + count(*) FILTER (WHERE NOT l.is_right) OVER earlier AS wrong_before
     FROM locked AS l
     WINDOW earlier AS (
         PARTITION BY l.account_id, l.verification_id ORDER BY l.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     )
+), placed AS (
+    SELECT *,
+        coalesce(bool_or(is_right AND wrong_before < attempts_max) OVER (
+            PARTITION BY account_id, verification_id ORDER BY nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), false) AS is_verified_before
+    FROM ordered
 ), judged AS MATERIALIZED (
     SELECT *,
         CASE
             WHEN status = :VerificationStatus.VERIFIED THEN :CheckOutcome.ALREADY_VERIFIED::int
             WHEN status = :VerificationStatus.CANCELLED THEN :CheckOutcome.CANCELLED
-            WHEN status = :VerificationStatus.FAILED OR wrong_before >= attempts_max
-                THEN :CheckOutcome.TOO_MANY_ATTEMPTS
+            WHEN status = :VerificationStatus.FAILED THEN :CheckOutcome.TOO_MANY_ATTEMPTS
             WHEN expires_at <= :now THEN :CheckOutcome.EXPIRED
-            WHEN right_before THEN :CheckOutcome.ALREADY_VERIFIED
+            WHEN is_verified_before THEN :CheckOutcome.ALREADY_VERIFIED
+            WHEN wrong_before >= attempts_max THEN :CheckOutcome.TOO_MANY_ATTEMPTS
             WHEN is_right THEN :CheckOutcome.VERIFIED
             ELSE :CheckOutcome.WRONG
         END AS outcome
-    FROM ordered
+    FROM placed
 ), ended AS (
     UPDATE verification AS v
     SET attempts = least(v.attempts + tried.wrong, v.attempts_max),
@@ -199,7 +204,7 @@ WHERE account_id = :account_id AND verification_id = :verification_id AND status
 RETURNING verification_id
 
 -- The pending ones that a dialect sent to a number before a verification. They are locked in the order of checks.
--- name: verifications_cancel_earlier
+-- name: verifications_cancel_earlier -> values
 WITH pending AS MATERIALIZED (
     SELECT account_id, verification_id
     FROM verification
@@ -212,6 +217,7 @@ UPDATE verification AS v
 SET status = :VerificationStatus.CANCELLED, ended_at = :now, code_sealed = NULL, step_due_at = NULL
 FROM pending
 WHERE v.account_id = ANY (ARRAY[pending.account_id]) AND v.verification_id = ANY (ARRAY[pending.verification_id])
+RETURNING v.verification_id
 
 -- The verification that a message's id belongs to.
 -- name: verification_find -> row? VerificationRow
@@ -291,6 +297,12 @@ SELECT verification_id FROM verification WHERE account_id = :account_id AND veri
 UNION ALL
 SELECT verification_id FROM verification_message WHERE account_id = :account_id AND message_id = :message_id
 
+-- The messages that carried the codes of verifications.
+-- name: verification_message_ids -> values
+SELECT message_id
+FROM verification_message
+WHERE account_id = :account_id AND verification_id = ANY (:verification_ids::bigint[])
+
 -- name: verification_story -> rows VerificationMessageRow
 SELECT m.message_id, m.state, accepted_at(m.message_id) AS submitted_at, m.sent_at, m.final_at, m.country, m.mcc, m.mnc,
     m.sender, m.segments, m.charge_micro, m.refund_micro, m.carrier_id, k.name AS carrier, m.error_code, m.error_text,
@@ -328,6 +340,48 @@ UPDATE verification
 SET steps_done = :steps_done, step_due_at = :step_due_at?
 WHERE account_id = :account_id AND verification_id = :verification_id AND steps_done = :steps_before
     AND step_due_at IS NOT NULL
+
+-- Forgets the codes of verifications that expired within `lookback`. A verification expires its app's time after it or
+-- its latest message was made, so their ids tell which those are: an index on the expiry would be written by each check.
+-- What others have locked, and what an app's changed time has moved, is left to `verifications_forget`.
+-- name: verifications_forget_expired -> values
+WITH span AS MATERIALIZED (
+    SELECT first_id_at(:now::timestamptz - s.expiry - :lookback::interval) AS first_id,
+        first_id_at(:now::timestamptz - s.expiry + interval '1 second') AS beyond_id
+    FROM (SELECT DISTINCT make_interval(secs => code_expiry_s) AS expiry FROM app) AS s
+), due AS MATERIALIZED (
+    SELECT first.verification_id
+    FROM span
+    CROSS JOIN LATERAL (
+        SELECT v.verification_id
+        FROM verification AS v
+        WHERE v.verification_id >= span.first_id AND v.verification_id < span.beyond_id AND v.code_sealed IS NOT NULL
+        ORDER BY v.verification_id
+    ) AS first
+    UNION
+    SELECT again.verification_id
+    FROM span
+    CROSS JOIN LATERAL (
+        SELECT m.verification_id
+        FROM verification_message AS m
+        WHERE m.message_id >= span.first_id AND m.message_id < span.beyond_id
+        ORDER BY m.message_id
+    ) AS again
+), old AS MATERIALIZED (
+    SELECT v.account_id, v.verification_id
+    FROM due
+    JOIN verification AS v ON v.verification_id = ANY (ARRAY[due.verification_id])
+    WHERE v.code_sealed IS NOT NULL AND v.expires_at <= :now
+        AND NOT EXISTS (
+            SELECT FROM event_feed AS f WHERE f.account_id = v.account_id AND :expired_type::text = ANY (f.types)
+        )
+    FOR UPDATE OF v SKIP LOCKED
+)
+UPDATE verification AS v
+SET code_sealed = NULL
+FROM old
+WHERE v.account_id = ANY (ARRAY[old.account_id]) AND v.verification_id = ANY (ARRAY[old.verification_id])
+RETURNING v.verification_id
 
 -- Forgets the codes of verifications that nobody can check any more. Of the last days alone: it is done by the hour, and
 -- an index for it would be written by each check. What others have locked stays until the next time: checks lock several

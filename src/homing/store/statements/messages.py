@@ -157,6 +157,13 @@ class MovedMessage(msgspec.Struct, frozen=True, gc=False):
     event_types: list[str] | None
 
 
+class CancellableMessage(msgspec.Struct, frozen=True, gc=False):
+    """A row of `queue_cancel`."""
+
+    message_id: int
+    lane: int
+
+
 async def messages_by_id(db: Executor, *, keys: Sequence[MessageRef]) -> list[MessageRow]:
     """`account_id + 0` and `message_id + 0` keep the planner from walking the primary key where the number, the
     reference or the carrier's id is what finds a handful of rows (docs/decisions/0002-plans-and-indexes.md).
@@ -266,11 +273,11 @@ async def queue_remove(db: Executor, *, keys: Sequence[QueueKey]) -> None:
     await execute(db, _SQL["queue_remove"], *columns(keys, 2))
 
 
-async def queue_cancel(db: Executor, *, account_id: int, message_id: int) -> int | None:
-    """Locks the queue row of a message that can be cancelled and returns its lane: it is queued, not claimed, and no
-    carrier may have it (a submit whose answer was lost may have been sent).
+async def queue_cancel(db: Executor, *, account_id: int, message_ids: Sequence[int]) -> list[CancellableMessage]:
+    """Locks the queue rows of those messages that can be cancelled: queued, not claimed, and certainly at no carrier
+    (a submit whose answer was lost may have been sent).
     """
-    return await fetch_row_or_none(db, _SQL["queue_cancel"], single(int), account_id, message_id)
+    return await fetch_rows(db, _SQL["queue_cancel"], CancellableMessage, account_id, message_ids)
 
 
 async def retention_blank(db: Executor, *, receipt_days: int) -> None:

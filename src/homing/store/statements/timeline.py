@@ -57,6 +57,8 @@ class TimelineMessage(msgspec.Struct, frozen=True, gc=False):
     account: str
     app: str | None
     carrier: str | None
+    route_country: str | None
+    route_network: str | None
     route_prefix: str | None
     route_priority: int | None
     route_weight: int | None

@@ -289,11 +289,13 @@ async def verification_cancel(db: Executor, *, now: datetime, account_id: int, v
 
 async def verifications_cancel_earlier(
     db: Executor, *, number: str, account_id: int, verification_id: int, dialect: int, now: datetime
-) -> None:
+) -> list[int]:
     """The pending ones that a dialect sent to a number before a verification. They are locked in the order of
     checks.
     """
-    await execute(db, _SQL["verifications_cancel_earlier"], number, account_id, verification_id, dialect, now)
+    return await fetch_rows(
+        db, _SQL["verifications_cancel_earlier"], single(int), number, account_id, verification_id, dialect, now
+    )
 
 
 async def verification_find(db: Executor, *, now: datetime, account_id: int, message_id: int) -> VerificationRow | None:
@@ -365,6 +367,11 @@ async def verification_of_message(db: Executor, *, account_id: int, message_id: 
     return await fetch_row_or_none(db, _SQL["verification_of_message"], nullable(int), account_id, message_id)
 
 
+async def verification_message_ids(db: Executor, *, account_id: int, verification_ids: Sequence[int]) -> list[int]:
+    """The messages that carried the codes of verifications."""
+    return await fetch_rows(db, _SQL["verification_message_ids"], single(int), account_id, verification_ids)
+
+
 async def verification_story(db: Executor, *, verification_id: int, account_id: int) -> list[VerificationMessageRow]:
     return await fetch_rows(db, _SQL["verification_story"], VerificationMessageRow, verification_id, account_id)
 
@@ -391,6 +398,16 @@ async def verification_step_skip(
     await execute(
         db, _SQL["verification_step_skip"], steps_done, step_due_at, account_id, verification_id, steps_before
     )
+
+
+async def verifications_forget_expired(
+    db: Executor, *, now: datetime, lookback: timedelta, expired_type: str
+) -> list[int]:
+    """Forgets the codes of verifications that expired within `lookback`. A verification expires its app's time after
+    it or its latest message was made, so their ids tell which those are: an index on the expiry would be written by
+    each check. What others have locked, and what an app's changed time has moved, is left to `verifications_forget`.
+    """
+    return await fetch_rows(db, _SQL["verifications_forget_expired"], single(int), now, lookback, expired_type)
 
 
 async def verifications_forget(db: Executor, *, expired_type: str) -> None:
