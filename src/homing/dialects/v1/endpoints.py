@@ -14,6 +14,7 @@ from homing.api.http.failure_log import FailureLog
 from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
 from homing.dialects.serving import Services
 from homing.dialects.v1.account import AccountCalls
+from homing.dialects.v1.api_viewer import ApiViewer
 from homing.dialects.v1.calls import V1Call, idempotency_key
 from homing.dialects.v1.event_calls import EventCalls
 from homing.dialects.v1.idempotency import AnsweredCalls, replayed
@@ -130,6 +131,10 @@ class V1Endpoints:
 
         endpoints = {
             "/v1/openapi.json": HttpEndpoint("v1.openapi", METHODS, _get_alone(describe)),
+            **{
+                path: HttpEndpoint("v1.docs", METHODS, _get_alone(answer))
+                for path, answer in ApiViewer().by_path().items()
+            },
             TYPES: HttpEndpoint("v1.errors", METHODS, _get_alone(_explain)),
         }
         for path in dict.fromkeys(operation.path for operation in OPERATIONS):
