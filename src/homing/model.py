@@ -82,6 +82,8 @@ class EventType(enum.StrEnum):
     VERIFICATION_VERIFIED = "verification.verified"
     VERIFICATION_FAILED = "verification.failed"
     VERIFICATION_EXPIRED = "verification.expired"
+    BALANCE_LOW = "balance.low"  # less is left than was spent in the last 24 hours
+    QUOTA_WARNING = "quota.warning"  # four fifths of a day's quota are used
     WEBHOOK_DISABLED = "webhook.disabled"
 
 

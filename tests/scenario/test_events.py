@@ -1,6 +1,7 @@
 """Events in the database: who has none pays nothing, a reader misses none, endpoints are independent of each other."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,14 +9,17 @@ from typing import Any
 import pytest
 
 from homing.accounts.profile import Profile
+from homing.admin.send_quotas import set_quota
 from homing.admin.webhooks import EVENT_TYPES, create_webhook
 from homing.common.crypto import Vault
+from homing.delivery.account_warnings import AccountWarnings
 from homing.delivery.endpoint_health import DISABLE_AFTER, EndpointAttempt, EndpointHealth
 from homing.dialects.registry import DIALECTS
+from homing.ledger.postings import post, top_up
 from homing.messages.events import EVENTS_KEPT_DAYS, add_events, forget_events
 from homing.messages.outbox import LEASE, Outbox
 from homing.messages.transitions import StateChange, apply
-from homing.model import EventType, PushKind, PushOutcome
+from homing.model import EventType, LimitScope, PushKind, PushOutcome, SendQuota
 from homing.states import MessageState
 from homing.store import statements
 from homing.store.statements.events import NewEvent
@@ -349,3 +353,51 @@ async def test_a_feed_that_nobody_reads_any_more_has_what_endpoints_chose(bank: 
     await forget_events(bank.plain)
     (row,) = await bank.query(query, account_id)
     assert (set(row["types"]), row["read_at"]) == ({EventType.MESSAGE_FAILED, EventType.MESSAGE_SENT}, None)
+
+
+async def warnings(bank: Bank, *accounts: Profile) -> list[list[str]]:
+    """What each account has been told, after every process has looked."""
+    for database in bank.databases:
+        await AccountWarnings(database, lambda: datetime.now(UTC), DIALECTS).look()
+    rows = [
+        await bank.query("SELECT type, data FROM event WHERE account_id = $1 ORDER BY event_id", each.account_id)
+        for each in accounts
+    ]
+    return [[f"{row['type']} {row['data']}" for row in each] for each in rows]
+
+
+async def test_money_and_quotas_that_come_to_their_end_are_told_once_by_whatever_process(bank: Bank) -> None:
+    account, rich, unasked = [await bank.account(balance=money) for money in (40_000, 10**9, 40_000)]
+    for each in (account, rich):
+        await endpoint(bank, each, EventType.BALANCE_LOW, EventType.QUOTA_WARNING)
+    await endpoint(bank, unasked, EventType.MESSAGE_SENT)
+    for each in (account, rich, unasked):
+        async with bank.plain.transaction() as transaction:
+            await set_quota(transaction, each.account_id, "", SendQuota(messages_per_day=5))
+    assert await warnings(bank, account, rich, unasked) == [[], [], []]
+    for each in (account, rich, unasked):
+        await bank.query(
+            "INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender,"
+            " submitted, revenue_micro) VALUES ($1, $2, 1, '', 'CN', '46000', '861380000', 'HOMING', 1, 50000)",
+            each.account_id,
+            int(datetime.now(UTC).timestamp()) // 60,
+        )
+        window = [[86_400, int(datetime.now(UTC).timestamp() * 1000), 4]]
+        await bank.query(
+            "INSERT INTO limit_use (account_id, scope, key, windows, ends_at) VALUES ($1, $2, '', $3::jsonb, now())",
+            each.account_id,
+            int(LimitScope.MESSAGES),
+            json.dumps(window),
+        )
+    quota = 'quota.warning {"used_percent":80,"messages_per_day":5,"messages_used":4}'
+    low = (
+        'balance.low {"available":{"amount":"0.04","currency":"USD"},'
+        '"spent_in_24_hours":{"amount":"0.05","currency":"USD"}}'
+    )
+    assert await warnings(bank, account, rich, unasked) == [[low, quota], [quota], []]
+    assert await warnings(bank, account, rich, unasked) == [[low, quota], [quota], []]
+    async with bank.plain.transaction() as transaction:
+        await post(transaction, account.account_id, top_up(10**6), "test", "balance")
+    assert (await warnings(bank, account))[0] == [low, quota]
+    await bank.query("UPDATE balance SET balance_micro = 40000 WHERE account_id = $1", account.account_id)
+    assert (await warnings(bank, account))[0] == [low, quota, low]

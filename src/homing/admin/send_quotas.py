@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -10,9 +11,13 @@ from homing.model import DAY_S, SendQuota, windows_under_way
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 
+QUOTA_WARNING_SHARE: Final = 0.8  # of a day's quota
+
 
 class QuotaUse(msgspec.Struct, frozen=True, kw_only=True):
-    """A quota, and what was sent of it since its day began; money in micro-units. `app_id`: "" for the account's."""
+    """A quota, and what was sent of it since its day began; money in micro-units. `app_id`: "" for the account's.
+    `day_began_ms`: of the day that began last, of messages or of money, Unix time; 0: none is under way.
+    """
 
     account_id: int
     account: str
@@ -22,6 +27,7 @@ class QuotaUse(msgspec.Struct, frozen=True, kw_only=True):
     money_per_day_micro: int | None
     messages_used: int
     money_used_micro: int
+    day_began_ms: int = 0
 
     @property
     def used_share(self) -> float:
@@ -72,6 +78,7 @@ async def list_quotas(
             money_per_day_micro=row.money_per_day_micro,
             messages_used=_used(row.message_windows, now_ms),
             money_used_micro=_used(row.money_windows, now_ms),
+            day_began_ms=max(_began_ms(row.message_windows, now_ms), _began_ms(row.money_windows, now_ms)),
         )
         for row in await statements.admin.quota_list(connection, account_id=account_id)
     ]
@@ -81,6 +88,11 @@ def _used(windows: str | None, now_ms: int) -> int:
     """Of the day that is under way."""
     day = None if windows is None else windows_under_way(windows, now_ms).get(DAY_S)
     return 0 if day is None else day.used
+
+
+def _began_ms(windows: str | None, now_ms: int) -> int:
+    day = None if windows is None else windows_under_way(windows, now_ms).get(DAY_S)
+    return 0 if day is None else day.started_ms
 
 
 async def _check_app(connection: DatabaseConnection, account_id: int, app_id: str) -> None:

@@ -7,6 +7,7 @@ from homing.accounts.refusal_log import forget_refused_calls
 from homing.aggregation.aggregator import Aggregator
 from homing.app.listeners import LearnerAndGuard
 from homing.app.runtime import Runtime
+from homing.delivery.account_warnings import AccountWarnings
 from homing.delivery.endpoint_health import EndpointHealth
 from homing.delivery.pusher import Pusher
 from homing.delivery.safe_http import SafeHttpClient
@@ -92,6 +93,7 @@ async def open_link(runtime: Runtime) -> None:
     runtime.background("parked_receipts", inbox.retry_parked)
     runtime.background("unmatched_inbound", inbound.run_replays)
     runtime.background("expiry", ExpirySweep(database, clock, dialects).run)
+    runtime.background("account_warnings", AccountWarnings(database, clock, dialects).run)
     runtime.background("expired_verifications", ExpiredVerifications(database, clock, dialects).run)
     runtime.background(
         "maintenance",

@@ -8,7 +8,7 @@ import msgspec
 
 from homing.admin.account_settings import find_account
 from homing.admin.carrier_status import carriers_now
-from homing.admin.send_quotas import list_quotas
+from homing.admin.send_quotas import QUOTA_WARNING_SHARE, list_quotas
 from homing.console.languages import N_
 from homing.store import statements
 from homing.store.alarms import (
@@ -31,7 +31,6 @@ from homing.store.database import Database
 
 ROWS_MAX: Final = 5
 UNMATCHED_MAX: Final = 10_000
-QUOTA_WARNING_SHARE: Final = 0.8  # of a day's quota
 
 Weight = Literal["bad", "warn"]
 

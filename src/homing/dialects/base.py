@@ -174,7 +174,25 @@ class DisabledWebhook(msgspec.Struct, frozen=True, kw_only=True):
     failing_since: datetime
 
 
-EventSubject = ChangedMessage | InboundMessage | EndedVerification | DisabledWebhook
+class LowBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that is less than what was spent in the last 24 hours (`day_micro`)."""
+
+    available_micro: int
+    day_micro: int
+
+
+class UsedQuota(msgspec.Struct, frozen=True, kw_only=True):
+    """A day's quota that is nearly or wholly used. `app_id`: "" for the account's. `used_share`: 1.0 for all."""
+
+    app_id: str
+    used_share: float
+    messages_per_day: int | None
+    messages_used: int
+    money_per_day_micro: int | None
+    money_used_micro: int
+
+
+EventSubject = ChangedMessage | InboundMessage | EndedVerification | DisabledWebhook | LowBalance | UsedQuota
 
 
 class Dialect(ABC):

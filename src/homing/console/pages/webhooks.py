@@ -45,6 +45,8 @@ TYPE_LABELS: Final[Mapping[str, str]] = {
     EventType.VERIFICATION_VERIFIED: N_("Code entered correctly"),
     EventType.VERIFICATION_FAILED: N_("Too many wrong codes"),
     EventType.VERIFICATION_EXPIRED: N_("Code expired"),
+    EventType.BALANCE_LOW: N_("Balance low"),
+    EventType.QUOTA_WARNING: N_("Quota nearly used"),
     EventType.WEBHOOK_DISABLED: N_("Another endpoint disabled"),
 }
 SPANS: Final[Mapping[str, tuple[str, timedelta]]] = {

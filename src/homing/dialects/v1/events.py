@@ -15,11 +15,14 @@ from homing.dialects.base import (
     EndedVerification,
     EventSubject,
     InboundMessage,
+    LowBalance,
+    UsedQuota,
 )
 from homing.dialects.v1.replies import (
     FailureView,
     InboundView,
     MessageView,
+    Money,
     VerificationView,
     money_of,
     time_of_id,
@@ -48,6 +51,26 @@ class DisabledWebhookView(msgspec.Struct, kw_only=True):
     id: str
     url: str
     failing_since: datetime
+
+
+class LowBalanceView(msgspec.Struct, kw_only=True):
+    """`available` is less than `spent_in_24_hours`."""
+
+    available: Money
+    spent_in_24_hours: Money
+
+
+class QuotaUseView(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A quota of a day. `app`: left out, it is the account's. `used_percent`: of its messages or its money,
+    the larger.
+    """
+
+    app: str | None = None
+    used_percent: int
+    messages_per_day: int | None = None
+    messages_used: int | None = None
+    money_per_day: Money | None = None
+    money_used: Money | None = None
 
 
 class Event(msgspec.Struct, tag_field="type", kw_only=True):
@@ -105,6 +128,18 @@ class VerificationExpiredEvent(Event, tag="verification.expired"):
     data: VerificationView
 
 
+class BalanceLowEvent(Event, tag="balance.low"):
+    """The money is less than what was spent in the last 24 hours."""
+
+    data: LowBalanceView
+
+
+class QuotaWarningEvent(Event, tag="quota.warning"):
+    """Four fifths of a day's quota are used."""
+
+    data: QuotaUseView
+
+
 class WebhookDisabledEvent(Event, tag="webhook.disabled"):
     """Another endpoint of the account was disabled."""
 
@@ -126,6 +161,8 @@ AnyEvent = (
     | VerificationVerifiedEvent
     | VerificationFailedEvent
     | VerificationExpiredEvent
+    | BalanceLowEvent
+    | QuotaWarningEvent
     | WebhookDisabledEvent
 )
 
@@ -161,6 +198,10 @@ def sample_data(type: str, webhook_id: int, url: str, now: datetime) -> str:
         view = InboundView(
             id="246981563914816", sender="8613800130001", to="HOMING", text="STOP", received_at=_second(now)
         )
+    elif type == EventType.BALANCE_LOW:
+        view = LowBalanceView(available=money_of(3_100_000), spent_in_24_hours=money_of(4_250_000))
+    elif type == EventType.QUOTA_WARNING:
+        view = QuotaUseView(used_percent=80, messages_per_day=50_000, messages_used=40_000)
     elif type == EventType.WEBHOOK_DISABLED:
         view = DisabledWebhookView(id=str(webhook_id), url=url, failing_since=_second(now))
     elif type != TEST_EVENT:
@@ -190,6 +231,12 @@ def _view(subject: EventSubject) -> msgspec.Struct:
             return _inbound(subject)
         case EndedVerification():
             return _verification(subject)
+        case LowBalance():
+            return LowBalanceView(
+                available=money_of(subject.available_micro), spent_in_24_hours=money_of(subject.day_micro)
+            )
+        case UsedQuota():
+            return _quota(subject)
         case DisabledWebhook():
             return DisabledWebhookView(
                 id=str(subject.webhook_id), url=subject.url, failing_since=_second(subject.failing_since)
@@ -237,6 +284,16 @@ def _verification(ended: EndedVerification) -> VerificationView:
         expires_at=_second(ended.expires_at),
         ended_at=whole_second(ended.ended_at),
     )
+
+
+def _quota(quota: UsedQuota) -> QuotaUseView:
+    view = QuotaUseView(app=quota.app_id or None, used_percent=int(quota.used_share * 100))
+    if quota.messages_per_day is not None:
+        view.messages_per_day, view.messages_used = quota.messages_per_day, quota.messages_used
+    if quota.money_per_day_micro is not None:
+        view.money_per_day = money_of(quota.money_per_day_micro)
+        view.money_used = money_of(quota.money_used_micro)
+    return view
 
 
 def _second(at: datetime) -> datetime:

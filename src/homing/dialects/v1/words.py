@@ -47,6 +47,8 @@ EventTypeWord = Literal[
     "verification.verified",
     "verification.failed",
     "verification.expired",
+    "balance.low",
+    "quota.warning",
     "webhook.disabled",
 ]
 """`EventType`'s, for the type checker and the description."""
@@ -60,6 +62,8 @@ TestableTypeWord = Literal[
     "verification.verified",
     "verification.failed",
     "verification.expired",
+    "balance.low",
+    "quota.warning",
     "webhook.disabled",
 ]
 DeliveryWord = Literal["pending", "delivered", "failed", "superseded"]

@@ -146,6 +146,45 @@ SET read_at = NULL, types = (
 )
 WHERE f.read_at < now() - make_interval(days => :days::int)
 
+-- Accounts whose feeds have a type, and whose money has come to be less than the last day's spending, or is enough
+-- again. `after_hour`: the hour before that day.
+-- name: feeds_balances -> rows FeedBalance
+-- not null: available_micro, day_micro, is_low
+-- slow
+SELECT standing.account_id, standing.available_micro, standing.day_micro, standing.is_low
+FROM (
+    SELECT f.account_id, f.low_balance_since, b.gift_micro + b.balance_micro + b.credit_micro AS available_micro,
+        spent.day_micro,
+        spent.day_micro > 0 AND b.gift_micro + b.balance_micro + b.credit_micro < spent.day_micro AS is_low
+    FROM event_feed AS f
+    JOIN balance AS b ON b.account_id = f.account_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(revenue_micro), 0)::bigint AS day_micro
+        FROM stat_now
+        WHERE grain = :PeriodGrain.HOUR AND period > :after_hour AND account_id = f.account_id
+    ) AS spent
+    WHERE :type::text = ANY (f.types)
+) AS standing
+WHERE (standing.low_balance_since IS NOT NULL) <> standing.is_low
+ORDER BY standing.account_id
+
+-- None: another process was first.
+-- name: feed_note_balance -> value?
+UPDATE event_feed
+SET low_balance_since = CASE WHEN :is_low::boolean THEN now() END
+WHERE account_id = :account_id AND (low_balance_since IS NOT NULL) <> :is_low
+RETURNING account_id
+
+-- name: feeds_of_type -> values
+SELECT account_id FROM event_feed WHERE :type::text = ANY (types)
+
+-- None: the account was warned of this day of the quota.
+-- name: feed_note_quota -> value?
+UPDATE event_feed
+SET quotas_warned = quotas_warned || jsonb_build_object(:app_id::text, :began::text)
+WHERE account_id = :account_id AND quotas_warned ->> :app_id IS DISTINCT FROM :began
+RETURNING account_id
+
 -- Events are kept for `days`, and no longer than the account's texts; one that is being pushed stays.
 -- name: events_forget -> values
 -- slow

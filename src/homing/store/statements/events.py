@@ -34,6 +34,15 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
     body: str
 
 
+class FeedBalance(msgspec.Struct, frozen=True, gc=False):
+    """A row of `feeds_balances`."""
+
+    account_id: int
+    available_micro: int
+    day_micro: int
+    is_low: bool
+
+
 async def events_add(
     db: Executor, *, account_ids: Sequence[int], events: Sequence[NewEvent], dialect: int, superseding: Sequence[str]
 ) -> None:
@@ -127,6 +136,29 @@ async def event_feed_read_at(db: Executor, *, account_id: int) -> datetime | Non
 async def event_feeds_rest(db: Executor, *, days: int) -> None:
     """Feeds that nobody has read for long have what endpoints chose again."""
     await execute(db, _SQL["event_feeds_rest"], days, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+
+
+async def feeds_balances(db: Executor, *, after_hour: int, type: str) -> list[FeedBalance]:
+    """Accounts whose feeds have a type, and whose money has come to be less than the last day's spending, or is
+    enough again. `after_hour`: the hour before that day.
+    """
+    return await fetch_rows(
+        db, _SQL["feeds_balances"], FeedBalance, after_hour, type, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+
+
+async def feed_note_balance(db: Executor, *, is_low: bool, account_id: int) -> int | None:
+    """None: another process was first."""
+    return await fetch_row_or_none(db, _SQL["feed_note_balance"], single(int), is_low, account_id)
+
+
+async def feeds_of_type(db: Executor, *, type: str) -> list[int]:
+    return await fetch_rows(db, _SQL["feeds_of_type"], single(int), type)
+
+
+async def feed_note_quota(db: Executor, *, app_id: str, began: str, account_id: int) -> int | None:
+    """None: the account was warned of this day of the quota."""
+    return await fetch_row_or_none(db, _SQL["feed_note_quota"], single(int), app_id, began, account_id)
 
 
 async def events_forget(db: Executor, *, days: int, rows_max: int) -> list[int]:
