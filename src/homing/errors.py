@@ -4,7 +4,7 @@
     ├── Refusal                   caused by the caller or the account; each dialect has a code for it
     │   ├── BadShape · BadParameter · NumbersAbnormal (NationalNumber) · ContentEmpty · ...
     │   ├── SensitiveWords · TemplateMismatch · TemplateMissing
-    │   ├── NoRoute · FlashNotCarried · DestinationBlocked · InsufficientBalance
+    │   ├── NoRoute · FlashNotCarried · DestinationBlocked · InsufficientBalance · ReferenceReused
     │   └── ...
     └── PlatformFailure           ours; the caller may retry
         ├── DatabaseUnavailable   answered at once
@@ -114,6 +114,10 @@ class InsufficientBalance(Refusal):
 
     fault = "account"
     retryable = True
+
+
+class ReferenceReused(Refusal):
+    """The reference is that of another message to this number."""
 
 
 class LimitReached(Refusal):

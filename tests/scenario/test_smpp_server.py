@@ -842,3 +842,39 @@ async def test_no_text_no_number_and_no_password_is_logged(server: Server, esme:
     assert "secret words" not in lines
     assert DELIVERED not in lines
     assert account.secret not in lines
+
+
+async def test_an_account_with_unique_references_gets_a_repeated_one_answered_with_the_first_id(
+    server: Server, smpp: str, account: Account
+) -> None:
+    await change(server, account, unique_references=True)
+    reference = (tlvs.USER_MESSAGE_REFERENCE.make(77),)
+    many = SubmitMulti(
+        source_addr="HOMING",
+        dest_addresses=(SmeAddress(1, 1, DELIVERED), SmeAddress(1, 1, "12"), SmeAddress(1, 1, UNDELIVERABLE)),
+        short_message=b"to many",
+        tlvs=(tlvs.USER_MESSAGE_REFERENCE.make(78),),
+    )
+    parts = [concatenation.build_header(9, 2, part) + b"ab" * 60 for part in (1, 2)]
+    async with bound(smpp, account.key, account.secret) as esme:
+        first, again = await asyncio.gather(*(esme.sent(DELIVERED, b"once", tlvs=reference) for _ in range(2)))
+        assert first == again
+        assert await esme.sent(SILENT, b"once", tlvs=reference) != first
+        assert (await esme.submit(DELIVERED, b"twice", tlvs=reference)).status == CommandStatus.RINVOPTPARAMVAL
+        answers = [await esme.ask(many) for _ in range(2)]
+        assert isinstance(answers[0], SubmitMultiResp)
+        assert answers[0].status == 0
+        assert answers[0] == answers[1]
+        for _ in range(2):
+            sent = [
+                await esme.sent(EXPIRED, part, esm_class=udh.UDHI, tlvs=(tlvs.USER_MESSAGE_REFERENCE.make(79),))
+                for part in parts
+            ]
+            query = await esme.ask(pdus.QuerySm(message_id=sent[1], source_addr="HOMING"))
+            assert isinstance(query, pdus.QuerySmResp)
+            assert query.status == 0
+        receipt = await esme.receipt(first)
+        assert receipt.stat == "DELIVRD"
+    row = await server.query_row("SELECT count(*) AS n FROM message WHERE account_id = $1", account.account_id)
+    assert row["n"] == 5
+    assert (await prove(server.database, account.account_id)).holds

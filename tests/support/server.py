@@ -179,6 +179,7 @@ class Server:
         templates: Mapping[str, str] | None = None,
         templates_required: bool = False,
         unicode_fallback: bool = False,
+        unique_references: bool = False,
         words: Sequence[str] = (),
         prices: Mapping[str, str] | None = None,
         report_url: str | None = None,
@@ -211,6 +212,7 @@ class Server:
                 "templates_required": templates_required,
                 "refund_undeliverable": refund_undeliverable,
                 "unicode_fallback": unicode_fallback,
+                "unique_references": unique_references,
             }
             await account_settings.change_account(transaction, account_id, changes)
             if locked:

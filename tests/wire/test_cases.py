@@ -36,6 +36,7 @@ GIVENS = {
     "templates",
     "templates_required",
     "unicode_fallback",
+    "unique_references",
     "words",
     "prices",
     "demo",

@@ -43,6 +43,7 @@ REMARKS: Final[Mapping[str, type[errors.Refused]]] = {
     "encoding t cannot carry this text": errors.BadParameter,
     "no route for this phonenumber": errors.NoRoute,
     "destination blocked": errors.NoRoute,
+    "uid was used for another message to this phonenumber": errors.BadParameter,
     "flash messages are not carried to this phonenumber": errors.NoRoute,
     "invalid message_id": errors.MessageUnknown,
     "system error, please try again": errors.VendorFault,

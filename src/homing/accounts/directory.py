@@ -186,6 +186,7 @@ def _profile(
         submits_per_s=account.submits_per_s,
         smpp_charset=account.smpp_charset,
         unicode_fallback=account.unicode_fallback,
+        unique_references=account.unique_references,
         quotas={row.app_id: quota_of(row) for row in quotas if row.account_id == account_id},
         code_templates={each.template_id: each for each in codes.templates.get(account_id, ())},
         code_flows={each.flow_id: each for each in codes.flows.get(account_id, ())},

@@ -37,6 +37,8 @@ class Profile(msgspec.Struct, frozen=True):
     """One of `SMPP_CHARSETS`."""
     unicode_fallback: bool = False
     """A text that GSM 7-bit cannot encode is sent as Unicode even if the call asks for GSM 7-bit."""
+    unique_references: bool = False
+    """A repeated reference to the same number within a day gets the first message's ID (intake/repeats.py)."""
     quotas: Mapping[str, SendQuota] = {}
     """By app; "": of the account with all of its apps."""
     code_templates: Mapping[int, CodeTemplate] = {}

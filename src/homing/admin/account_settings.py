@@ -97,7 +97,7 @@ async def set_credit(connection: DatabaseConnection, account_id: int, credit_mic
 async def change_account(connection: DatabaseConnection, account_id: int, changes: Mapping[str, Any]) -> None:
     """Changes settings by column name: email, allowed_networks (texts), queries_per_s, templates_required,
     refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s (None: any),
-    smpp_charset, unicode_fallback. Raises `InvalidInput` for an invalid value.
+    smpp_charset, unicode_fallback, unique_references. Raises `InvalidInput` for an invalid value.
     """
     row = await statements.admin.account_settings(connection, account_id=account_id)
     values: dict[str, Any] = {**(msgspec.structs.asdict(row) if row else {}), **changes}
@@ -133,6 +133,7 @@ async def change_account(connection: DatabaseConnection, account_id: int, change
             submits_per_s=values["submits_per_s"],
             smpp_charset=values["smpp_charset"],
             unicode_fallback=values["unicode_fallback"],
+            unique_references=values["unique_references"],
         )
     except asyncpg.UniqueViolationError:
         raise errors.InvalidInput("the email {email} belongs to another account", email=repr(values["email"])) from None

@@ -65,6 +65,7 @@ SHOW_COLUMNS = (
     Column("bound_at", "Last SMPP session (UTC)", TIME),
     Column("templates_required", "Templates required", YES),
     Column("unicode_fallback", "Unicode fallback", YES),
+    Column("unique_references", "Unique references", YES),
     Column("refund_undeliverable", "Refund undeliverable", YES),
     Column("default_sender", "Default sender ID", ColumnKind(absent="first in the list")),
     Column("retention_days", "Text retention", ColumnKind(lambda days: f"{days} days", absent="permanent")),
@@ -222,6 +223,11 @@ async def _lock(context: CommandContext, account: str, reason: str | None) -> Re
     "--unicode-fallback/--no-unicode-fallback",
     default=None,
     help="Send as Unicode if the call requests GSM 7-bit but it cannot encode the text.",
+)
+@click.option(
+    "--unique-references/--no-unique-references",
+    default=None,
+    help="Of a reference repeated to a number within 24 hours, answer with the first message and send none.",
 )
 @click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Refund undeliverable messages.")
 @click.option(

@@ -1,12 +1,14 @@
 """The transaction of a batch in which submissions are bound to terms (terms.py)."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 from typing import Final
 
 from homing import errors
+from homing.intake.kept_references import KeptReference
 from homing.intake.limit_use import LimitsChanged, LimitUse
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake, SubmissionTerms
@@ -47,6 +49,7 @@ def _is_light(terms: SubmissionTerms) -> bool:
     """Whether nothing but limits of single numbers stands against it: others seldom use those at the same time."""
     return (
         terms.once is None
+        and not terms.references
         and (terms.code is None or terms.code.resend is None)
         and all(take.scope is LimitScope.NUMBER_CODES for take in terms.limits)
     )
@@ -79,7 +82,7 @@ async def _commit(
         _forgive_unpaid(batch, payments, left_out)
         await _write_resends(transaction, stored)
         kept = {id(prepared) for prepared in stored}
-        released = [key for prepared_id, key in taken.items() if prepared_id not in kept]
+        released = [key for prepared_id, keys in taken.items() if prepared_id not in kept for key in keys]
         if released:
             await statements.intake.answered_calls_remove(transaction, calls=released)
     return payments, left_out
@@ -132,36 +135,51 @@ async def _take_keys(
     batch: Sequence[PreparedSubmission],
     now: datetime,
     left_out: LeftOut,
-) -> dict[int, AnsweredCallKey]:
+) -> dict[int, list[AnsweredCallKey]]:
     """The keys that are this batch's own, by `id` of their submissions."""
     calls: dict[tuple[int, str, str], tuple[PreparedSubmission, NewAnsweredCall]] = {}
     repeated: list[tuple[PreparedSubmission, tuple[int, str, str]]] = []
     for prepared in batch:
-        once = prepared.terms.once
-        if once is None:
-            continue
-        key = (prepared.account_id, once.scope, once.key)
-        if key in calls:
-            repeated.append((prepared, key))
-        else:
-            calls[key] = (prepared, _new_call(prepared, once))
+        for key, make in _calls(prepared):
+            if key in calls:
+                repeated.append((prepared, key))
+            else:
+                calls[key] = (prepared, make())
     if not calls:
         return {}
     rows = await statements.intake.answered_calls_take(
         transaction, now=now, since=now - ANSWERS_KEPT, calls=[call for _prepared, call in calls.values()]
     )
-    taken: dict[int, AnsweredCallKey] = {}
+    taken: dict[int, list[AnsweredCallKey]] = {}
     answers = {(row.account_id, row.scope, row.key): row for row in rows}
     for key, (prepared, _call) in calls.items():
         row = answers[key]
         if row.is_earlier:
             left_out[id(prepared)] = EarlierAnswer(row.answer, row.digest)
         else:
-            taken[id(prepared)] = AnsweredCallKey(account_id=row.account_id, scope=row.scope, key=row.key)
+            own = AnsweredCallKey(account_id=row.account_id, scope=row.scope, key=row.key)
+            taken.setdefault(id(prepared), []).append(own)
     for prepared, key in repeated:
         row = answers[key]
-        left_out[id(prepared)] = EarlierAnswer(row.answer, row.digest) if row.is_earlier else None
+        if row.is_earlier:
+            left_out[id(prepared)] = EarlierAnswer(row.answer, row.digest)
+        else:
+            left_out.setdefault(id(prepared), None)
     return taken
+
+
+def _calls(prepared: PreparedSubmission) -> Iterator[tuple[tuple[int, str, str], Callable[[], NewAnsweredCall]]]:
+    """The keys that a submission is done once for, by account and scope, and what is to be kept of each."""
+    once = prepared.terms.once
+    if once is not None:
+        yield (prepared.account_id, once.scope, once.key), partial(_new_call, prepared, once)
+    for kept in prepared.terms.references:
+        yield (prepared.account_id, kept.scope, kept.key), partial(_kept_call, prepared.account_id, kept)
+
+
+def _kept_call(account_id: int, kept: KeptReference) -> NewAnsweredCall:
+    answer = b"%d" % kept.message_id
+    return NewAnsweredCall(account_id=account_id, scope=kept.scope, key=kept.key, digest=kept.digest, answer=answer)
 
 
 async def take_key(

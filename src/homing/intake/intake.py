@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Final
 
@@ -12,7 +13,8 @@ from homing import errors, limits
 from homing.common.batching import Batcher
 from homing.intake.commit import LeftOut, commit_on_terms
 from homing.intake.prepare import GuardCheck, PreparedSubmission, prepare
-from homing.intake.submission import Submission, SubmitResult
+from homing.intake.repeats import submit_unrepeated
+from homing.intake.submission import RepeatedReferences, Submission, SubmitResult
 from homing.intake.terms import NO_TERMS, EarlierAnswer
 from homing.observe.logs import is_debug
 from homing.routing.catalogue_cache import CatalogueCache
@@ -66,14 +68,20 @@ class Intake:
             weigh=lambda prepared: len(prepared.messages),
         )
 
-    async def submit(self, submission: Submission) -> Sequence[SubmitResult]:
-        """Returns the result of each recipient, in order, when the submission is durable.
+    async def submit(self, submission: Submission, message_id: int | None = None) -> Sequence[SubmitResult]:
+        """Returns the result of each recipient, in order, when the submission is durable. `message_id`: as of `begin`.
 
         Raises a `Refusal`: nothing was stored or charged; `EarlierAnswer`: neither, since it was done before; or a
         `PlatformFailure`: the submission may be stored, as the connection may have broken between the commit and its
         answer.
         """
-        results, outcome = self.begin(submission)
+        submit = partial(self._submit_all, message_id=message_id)
+        if submission.repeated_references is RepeatedReferences.SENT:
+            return await submit(submission)
+        return await submit_unrepeated(self._database, submission, submit, self._clock)
+
+    async def _submit_all(self, submission: Submission, message_id: int | None) -> Sequence[SubmitResult]:
+        results, outcome = self.begin(submission, message_id)
         if (error := await outcome) is not None:
             raise error
         return results
@@ -81,7 +89,8 @@ class Intake:
     def begin(
         self, submission: Submission, message_id: int | None = None
     ) -> tuple[Sequence[SubmitResult], "asyncio.Future[SubmitOutcome]"]:
-        """As `submit`, without waiting: returns the results that hold if the outcome is None, and the outcome.
+        """As `submit`, without waiting: returns the results that hold if the outcome is None, and the outcome. For a
+        repeated reference that is an `EarlierAnswer` of the whole submission.
 
         Raises a `Refusal` that needs no database, or `Overloaded`; the future raises a `PlatformFailure`. `message_id`:
         the ID of the submission's only message. Submitting it again is safe: the database refuses a second message with

@@ -6,8 +6,16 @@ import msgspec
 
 from homing import errors, limits
 from homing.guard.enforcement import PASS, GuardDecision, GuardRequest
+from homing.intake.kept_references import kept_references
 from homing.intake.quotas import quota_takes
-from homing.intake.submission import AcceptedMessage, MessageGroup, RefusedRecipient, Submission, SubmitResult
+from homing.intake.submission import (
+    AcceptedMessage,
+    MessageGroup,
+    RefusedRecipient,
+    RepeatedReferences,
+    Submission,
+    SubmitResult,
+)
 from homing.intake.templates import match_any
 from homing.intake.terms import NO_TERMS, SubmissionTerms
 from homing.model import NO_OPTIONS, GuardAction
@@ -150,6 +158,8 @@ def prepare(
     if account.quotas:
         takes = quota_takes(account, submission.app_id, messages=len(messages), total_micro=total_micro)
         terms = msgspec.structs.replace(terms, limits=(*terms.limits, *takes))
+    if submission.repeated_references is not RepeatedReferences.SENT:
+        terms = msgspec.structs.replace(terms, references=kept_references(messages))
     return PreparedSubmission(account.account_id, total_micro, messages, results, terms)
 
 

@@ -1,5 +1,6 @@
 """The input of the intake, which dialects build, and its results."""
 
+import enum
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -28,6 +29,18 @@ class MessageGroup(msgspec.Struct, frozen=True):
     masked_text: str | None = None
 
 
+class RepeatedReferences(enum.Enum):
+    """What becomes of a recipient whose reference another message to the number had within a day.
+
+    Answered: it gets that message's ID, and no other. Answered together: all recipients share one ID, so that of a call
+    some of whose recipients are repeated the others are refused.
+    """
+
+    SENT = enum.auto()
+    ANSWERED = enum.auto()
+    ANSWERED_TOGETHER = enum.auto()
+
+
 class Submission(msgspec.Struct, frozen=True):
     """What one call submits. It is charged at once and as a whole, or refused.
 
@@ -48,6 +61,7 @@ class Submission(msgspec.Struct, frozen=True):
     hold_s: int = 0
     avoid_carriers: frozenset[int] = frozenset()
     terms: SubmissionTerms = NO_TERMS
+    repeated_references: RepeatedReferences = RepeatedReferences.SENT
 
 
 class AcceptedMessage(msgspec.Struct, frozen=True):

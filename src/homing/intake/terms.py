@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from homing import errors
+from homing.intake.kept_references import KeptReference
 from homing.model import LimitScope
 from homing.store.statements.intake import NewVerification
 from homing.store.statements.verifications import NewVerificationMessage, VerificationResend
@@ -70,6 +71,7 @@ class SubmissionTerms(msgspec.Struct, frozen=True, kw_only=True):
 
     limits: Sequence[LimitTake] = ()
     once: AnswerOnce | None = None
+    references: Sequence[KeptReference] = ()
     code: CodeSend | None = None
 
 

@@ -4,7 +4,7 @@ no task for each message.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from homing.api.smpp.statuses import RequestRejected, shown_status, status_of
 from homing.api.smpp.submit import Submit, SubmitRequest, invalid_destinations, read_submit
 from homing.common.token_bucket import TokenBuckets
 from homing.intake.intake import Intake, SubmitOutcome
-from homing.intake.submission import AcceptedMessage, RefusedRecipient, SubmitResult
+from homing.intake.submission import AcceptedMessage, RefusedRecipient, RepeatedReferences, Submission, SubmitResult
 from homing.observe.smpp import SmppMetrics
 from homing.smpp import pdus
 from homing.smpp.pdus import DataSm, DataSmResp, SubmitMulti, SubmitMultiResp, SubmitSm, SubmitSmResp, UnsuccessSme
@@ -94,9 +94,7 @@ class CommandHandler:
             if kind in SUBMITS:
                 self._submit(session, account, sequence, request, now, began_s)
             elif kind in COMMANDS:
-                task = asyncio.get_running_loop().create_task(self._query(session, account, sequence, request))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._run(self._query(session, account, sequence, request))
             else:
                 session.respond(sequence, CommandStatus.RINVCMDID)
 
@@ -120,7 +118,11 @@ class CommandHandler:
                 self._put_part(session, account, sequence, pdu, submit, request_id, began_s)
                 return
             text = message_text.decode(submit.octets, submit.data_coding, account.smpp_charset)
-            results, outcome = self._intake.begin(submit.submission(account, session.app_id, request_id, text))
+            submission = submit.submission(account, session.app_id, request_id, text)
+            if submission.repeated_references is not RepeatedReferences.SENT:
+                self._run(self._submit_unrepeated(session, sequence, pdu, submission, began_s))
+                return
+            results, outcome = self._intake.begin(submission)
         except Exception as error:
             self._fail(session, sequence, pdu, error)
             return
@@ -150,7 +152,23 @@ class CommandHandler:
         refused = outcome.exception() or outcome.result()
         if refused is not None:
             self._fail(session, sequence, pdu, refused)
-        elif type(pdu) is SubmitMulti:
+        else:
+            self._submitted(session, sequence, pdu, results, began_s)
+
+    async def _submit_unrepeated(
+        self, session: EsmeSession, sequence: int, pdu: Submit, submission: Submission, began_s: float
+    ) -> None:
+        try:
+            results = await self._intake.submit(submission)
+        except Exception as error:
+            self._fail(session, sequence, pdu, error)
+        else:
+            self._submitted(session, sequence, pdu, results, began_s)
+
+    def _submitted(
+        self, session: EsmeSession, sequence: int, pdu: Submit, results: Sequence[SubmitResult], began_s: float
+    ) -> None:
+        if type(pdu) is SubmitMulti:
             self._log_unserved(session, sequence, pdu, results)
             self._answer(session, sequence, pdu, _multi_resp(pdu, results))
         else:
@@ -211,6 +229,11 @@ class CommandHandler:
             self._answer(session, sequence, request, await self._queries.answer(account, request))
         except Exception as error:
             self._fail(session, sequence, request, error)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _fail(self, session: EsmeSession, sequence: int, request: pdus.RequestPdu, error: BaseException) -> None:
         if not isinstance(error, errors.Refusal) and isinstance(error, Exception):

@@ -14,7 +14,7 @@ from homing.api.smpp import message_text
 from homing.api.smpp.dialect import NUMBER
 from homing.api.smpp.statuses import RequestRejected
 from homing.api.smpp.submit import SubmitRequest
-from homing.intake.submission import MessageGroup, Submission
+from homing.intake.submission import MessageGroup, RepeatedReferences, Submission
 from homing.messages.smpp_bodies import ReceiptBody
 from homing.model import NO_OPTIONS, Options, Recipient, Traffic
 from homing.smpp.statuses import CommandStatus
@@ -133,6 +133,9 @@ def submission_of(parts: Sequence[MessagePart], account: Profile) -> Submission:
         traffic=Traffic(first.form.traffic),
         validity_s=first.form.validity_s,
         registered=registered,
+        repeated_references=(
+            RepeatedReferences.ANSWERED if reference and account.unique_references else RepeatedReferences.SENT
+        ),
     )
 
 

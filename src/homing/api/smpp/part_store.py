@@ -19,6 +19,7 @@ from homing.api.smpp.multipart import MessagePart, MultipartKey
 from homing.common.batching import Batcher
 from homing.common.ids import first_id_at, id_time_ms
 from homing.intake.intake import Intake, SubmitOutcome
+from homing.intake.submission import AcceptedMessage
 from homing.messages.lookup import MessageLookup
 from homing.messages.outbox import add_pushes
 from homing.states import MessageState
@@ -235,11 +236,11 @@ class MultipartStore:
         """Submits a complete set. `unanswered`: parts that have no response yet, which can still be refused; the others
         get a receipt for a refusal.
         """
-        outcome = await self._submit(parts)
+        message_id, outcome = await self._submit(parts)
         try:
             if outcome is None:
                 async with self._database.transaction() as transaction:
-                    await self._end(transaction, parts, parts[0].part_id, MessageState.QUEUED, ())
+                    await self._end(transaction, parts, message_id, MessageState.QUEUED, ())
             elif isinstance(outcome, errors.Refusal):
                 notified = [part for part in parts if part.part_id not in unanswered]
                 async with self._database.transaction() as transaction:
@@ -248,21 +249,23 @@ class MultipartStore:
             log.warning("database_unavailable", component="multipart_results", failure=str(failure))
         return outcome
 
-    async def _submit(self, parts: Sequence[MessagePart]) -> SubmitOutcome:
+    async def _submit(self, parts: Sequence[MessagePart]) -> tuple[int, SubmitOutcome]:
+        """The set's message, which is an earlier one where it repeats that one's reference; and why there is none."""
         first = parts[0]
         try:
             credential = await self._directory.find(first.form.dialect, first.form.key)
             if credential is None:
-                return errors.Refusal("the credential was revoked")
+                return first.part_id, errors.Refusal("the credential was revoked")
             submission = multipart.submission_of(parts, credential.profile)
-            _results, outcome = self._intake.begin(submission, first.part_id)
-            return await outcome
+            (result,) = await self._intake.submit(submission, first.part_id)
+            assert isinstance(result, AcceptedMessage)
+            return result.message_id, None
         except errors.DatabaseFailed as failure:
             if failure.poison and await self._lookup.by_id(first.account_id, first.part_id) is not None:
-                return None  # it was submitted before
-            return failure
+                return first.part_id, None  # it was submitted before
+            return first.part_id, failure
         except errors.HomingError as error:
-            return error
+            return first.part_id, error
 
     async def _end(
         self,

@@ -59,6 +59,7 @@ STATUSES: Final = ErrorCodes[CommandStatus | VendorStatus](
         errors.FlashNotCarried: VendorStatus.UNSUPPORTED_CONTENT,
         errors.DestinationBlocked: VendorStatus.DESTINATION_BLOCKED,
         errors.InsufficientBalance: VendorStatus.INSUFFICIENT_BALANCE,
+        errors.ReferenceReused: CommandStatus.RINVOPTPARAMVAL,
         errors.LimitReached: CommandStatus.RTHROTTLED,
         errors.QuotaReached: CommandStatus.RTHROTTLED,
         errors.AppLimitReached: CommandStatus.RTHROTTLED,

@@ -13,7 +13,7 @@ from homing.api.http.abnormal_numbers import number_refusal
 from homing.api.smpp import message_text
 from homing.api.smpp.dialect import NUMBER
 from homing.api.smpp.statuses import RequestRejected, VendorStatus
-from homing.intake.submission import MessageGroup, Submission
+from homing.intake.submission import MessageGroup, RepeatedReferences, Submission
 from homing.messages import smpp_bodies
 from homing.model import NO_OPTIONS, Options, Recipient, Traffic
 from homing.smpp import concatenation, times, udh
@@ -91,7 +91,13 @@ class SubmitRequest(msgspec.Struct, frozen=True):
             traffic=self.traffic,
             validity_s=self.validity_s,
             registered=self.registered,
+            repeated_references=self._repeated(account),
         )
+
+    def _repeated(self, account: Profile) -> RepeatedReferences:
+        if not account.unique_references or self.recipients[0].reference is None:
+            return RepeatedReferences.SENT
+        return RepeatedReferences.ANSWERED if len(self.recipients) == 1 else RepeatedReferences.ANSWERED_TOGETHER
 
 
 def read_submit(account: Profile, pdu: Submit, now: datetime) -> SubmitRequest:

@@ -78,6 +78,7 @@ CODES: Final = ErrorCodes(
         errors.FlashNotCarried: NOT_FOUND,
         errors.DestinationBlocked: PHONE_NUMBER_NOT_ALLOWED,
         errors.InsufficientBalance: QUOTA_EXCEEDED,
+        errors.ReferenceReused: INVALID_ARGUMENT,
         errors.LimitReached: TOO_MANY_REQUESTS,
         errors.QuotaReached: QUOTA_EXCEEDED,
         errors.AppLimitReached: QUOTA_EXCEEDED,

@@ -30,6 +30,7 @@ STATUSES: Final = ErrorCodes(
         errors.FlashNotCarried: 422,
         errors.DestinationBlocked: 403,
         errors.InsufficientBalance: 402,
+        errors.ReferenceReused: 409,
         errors.LimitReached: 429,
         errors.QuotaReached: 429,
         errors.AppLimitReached: 429,

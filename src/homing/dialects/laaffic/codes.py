@@ -54,6 +54,7 @@ CODES: Final = ErrorCodes(
         errors.FlashNotCarried: "-19",
         errors.DestinationBlocked: "-19",
         errors.InsufficientBalance: "-10",
+        errors.ReferenceReused: ABNORMAL_PARAMETER,
         errors.LimitReached: "-27",
         errors.QuotaReached: "-15",
         errors.AppLimitReached: "-27",

@@ -132,7 +132,12 @@ class LaafficSender:
             raise kinds.pop() if len(kinds) == 1 else errors.NumbersAbnormal
         results = await self._intake.submit(
             intake.Submission(
-                account=account, dialect=NUMBER, app_id=app_id, request_id=request.request_id, groups=groups
+                account=account,
+                dialect=NUMBER,
+                app_id=app_id,
+                request_id=request.request_id,
+                groups=groups,
+                repeated_references=_repeated(account, groups),
             )
         )
         sent = [
@@ -153,6 +158,12 @@ class LaafficSender:
             if isinstance(result, RefusedRecipient)
         ]
         return LaafficSendReply("0", "success", str(len(sent)), str(len(unsent)), sent, unsent or msgspec.UNSET)
+
+
+def _repeated(account: Profile, groups: Sequence[intake.MessageGroup]) -> intake.RepeatedReferences:
+    if account.unique_references and any(recipient.reference for group in groups for recipient in group.recipients):
+        return intake.RepeatedReferences.ANSWERED
+    return intake.RepeatedReferences.SENT
 
 
 def _numbers(groups: Sequence[Group]) -> list[str]:

@@ -17,7 +17,7 @@ from homing.dialects.lia.number import NUMBER
 from homing.dialects.lia.parameters import Parameters, storable
 from homing.dialects.lia.words import REMARKS, SYSTEM_ERROR, remark_of
 from homing.intake.intake import Intake
-from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
+from homing.intake.submission import AcceptedMessage, MessageGroup, RepeatedReferences, Submission
 from homing.intake.templates import fill
 from homing.model import NO_OPTIONS, Options, Recipient, Template, Traffic
 from homing.reasons import Reason, ReasonCode
@@ -104,6 +104,7 @@ class LiaSender:
             notes["encoding_asked"] = parameters["encoding"]
         options = _options(parameters, flash, template)
         validity_s, callback_url = _validity_s(parameters), _callback_url(parameters)
+        repeated = RepeatedReferences.ANSWERED if uid and account.unique_references else RepeatedReferences.SENT
         submissions = [
             recipient
             if not isinstance(recipient, Recipient)
@@ -116,6 +117,7 @@ class LiaSender:
                 traffic=traffic,
                 validity_s=validity_s,
                 callback_url=callback_url,
+                repeated_references=repeated,
             )
             for recipient in recipients
         ]

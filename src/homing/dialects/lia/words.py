@@ -44,6 +44,7 @@ REMARKS: Final = ErrorCodes(
         errors.FlashNotCarried: "Flash messages are not carried to this phonenumber",
         errors.DestinationBlocked: "Destination blocked",
         errors.InsufficientBalance: "Insufficient balance",
+        errors.ReferenceReused: "uid was used for another message to this phonenumber",
         errors.LimitReached: INVALID_REQUEST,
         errors.QuotaReached: "Too many messages",
         errors.AppLimitReached: INVALID_REQUEST,

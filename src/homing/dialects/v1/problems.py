@@ -460,6 +460,7 @@ CODES: Final = ErrorCodes(
         errors.FlashNotCarried: "no_route",
         errors.DestinationBlocked: "destination_blocked",
         errors.InsufficientBalance: "insufficient_balance",
+        errors.ReferenceReused: "invalid_request",
         errors.LimitReached: "limit_reached",
         errors.QuotaReached: "quota_reached",
         errors.AppLimitReached: "app_limit_reached",

@@ -25,7 +25,7 @@ WHERE credential_id = ANY (:credential_ids::bigint[]) AND (last_used_at IS NULL 
 
 -- name: profiles_accounts -> rows AccountProfileRow
 SELECT account_id, name, locked_at, allowed_networks, queries_per_s, templates_required, default_sender,
-    binds_max, bind_window, submits_per_s, smpp_charset, unicode_fallback
+    binds_max, bind_window, submits_per_s, smpp_charset, unicode_fallback, unique_references
 FROM account
 WHERE account_id = ANY(:account_ids::bigint[])
 

@@ -1,13 +1,14 @@
 -- name: account_find -> row? AccountRow
 SELECT account_id, name, email, created_at, locked_at, lock_reason, allowed_networks, queries_per_s, templates_required,
     refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s, bound_at,
-    unicode_fallback, smpp_charset FROM account WHERE account_id = :account_id? OR name = :name ORDER BY (account_id =
+    unicode_fallback, unique_references, smpp_charset FROM account WHERE account_id = :account_id? OR name = :name ORDER BY (account_id =
     :account_id) DESC LIMIT 1
 
 -- name: account_list -> rows AccountListRow
 SELECT a.account_id, a.name, a.email, a.created_at, a.locked_at, a.lock_reason, a.allowed_networks, a.queries_per_s,
     a.templates_required, a.refund_undeliverable, a.default_sender, a.retention_days, a.binds_max, a.bind_window,
-    a.submits_per_s, a.bound_at, a.unicode_fallback, a.smpp_charset, b.gift_micro, b.balance_micro, b.credit_micro
+    a.submits_per_s, a.bound_at, a.unicode_fallback, a.unique_references, a.smpp_charset, b.gift_micro, b.balance_micro,
+    b.credit_micro
 FROM account AS a
 JOIN balance AS b USING (account_id)
 ORDER BY a.account_id
@@ -25,7 +26,7 @@ WHERE account_id = :account_id
 
 -- name: account_settings -> row? AccountSettingsRow
 SELECT email, allowed_networks, queries_per_s, templates_required, refund_undeliverable, default_sender,
-    retention_days, binds_max, bind_window, submits_per_s, smpp_charset, unicode_fallback
+    retention_days, binds_max, bind_window, submits_per_s, smpp_charset, unicode_fallback, unique_references
 FROM account
 WHERE account_id = :account_id
 FOR UPDATE
@@ -36,7 +37,7 @@ SET email = :email?, allowed_networks = :allowed_networks, queries_per_s = :quer
     templates_required = :templates_required, refund_undeliverable = :refund_undeliverable,
     default_sender = :default_sender?, retention_days = :retention_days?, binds_max = :binds_max,
     bind_window = :bind_window, submits_per_s = :submits_per_s?, smpp_charset = :smpp_charset,
-    unicode_fallback = :unicode_fallback
+    unicode_fallback = :unicode_fallback, unique_references = :unique_references
 WHERE account_id = :account_id
 
 -- name: credential_create -> value?

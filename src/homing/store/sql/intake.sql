@@ -209,6 +209,15 @@ RETURNING new.account_id, new.scope, new.key, new.digest, new.answer,
 SELECT digest, answer FROM answered_call
 WHERE account_id = :account_id AND scope = :scope AND key = :key AND answered_at + interval '0 s' >= :since
 
+-- As above, of many keys.
+-- name: answered_calls_find -> rows EarlierCallOfKey
+-- takes: calls AnsweredCallKey
+SELECT c.key, c.digest, c.answer
+FROM unnest(:calls) AS k (account_id bigint, scope text, key text)
+JOIN answered_call AS c
+    ON c.account_id = ANY (ARRAY[k.account_id]) AND c.scope = ANY (ARRAY[k.scope]) AND c.key = ANY (ARRAY[k.key])
+WHERE c.answered_at + interval '0 s' >= :since
+
 -- name: answered_calls_remove
 -- takes: calls AnsweredCallKey
 DELETE FROM answered_call AS c

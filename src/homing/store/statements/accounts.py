@@ -49,6 +49,7 @@ class AccountProfileRow(msgspec.Struct, frozen=True, gc=False):
     submits_per_s: int | None
     smpp_charset: str
     unicode_fallback: bool
+    unique_references: bool
 
 
 class AppProfileRow(msgspec.Struct, frozen=True, gc=False):

@@ -37,6 +37,7 @@ class AccountRow(msgspec.Struct, frozen=True, gc=False):
     submits_per_s: int | None
     bound_at: datetime | None
     unicode_fallback: bool
+    unique_references: bool
     smpp_charset: str
 
 
@@ -60,6 +61,7 @@ class AccountListRow(msgspec.Struct, frozen=True, gc=False):
     submits_per_s: int | None
     bound_at: datetime | None
     unicode_fallback: bool
+    unique_references: bool
     smpp_charset: str
     gift_micro: int
     balance_micro: int
@@ -81,6 +83,7 @@ class AccountSettingsRow(msgspec.Struct, frozen=True, gc=False):
     submits_per_s: int | None
     smpp_charset: str
     unicode_fallback: bool
+    unique_references: bool
 
 
 class CredentialRow(msgspec.Struct, frozen=True, gc=False):
@@ -333,6 +336,7 @@ async def account_change(
     submits_per_s: int | None,
     smpp_charset: str,
     unicode_fallback: bool,
+    unique_references: bool,
     account_id: int,
 ) -> None:
     await execute(
@@ -350,6 +354,7 @@ async def account_change(
         submits_per_s,
         smpp_charset,
         unicode_fallback,
+        unique_references,
         account_id,
     )
 

@@ -147,11 +147,19 @@ class EarlierCall(msgspec.Struct, frozen=True, gc=False):
 
 
 class AnsweredCallKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `answered_calls_remove` is given."""
+    """What `answered_calls_find`, `answered_calls_remove` is given."""
 
     account_id: int
     scope: str
     key: str
+
+
+class EarlierCallOfKey(msgspec.Struct, frozen=True, gc=False):
+    """A row of `answered_calls_find`."""
+
+    key: str
+    digest: bytes
+    answer: bytes
 
 
 async def submit(
@@ -230,6 +238,13 @@ async def answered_call_find(
 ) -> EarlierCall | None:
     """What a key was answered with since `since`. The sum keeps the planner from the index by time."""
     return await fetch_row_or_none(db, _SQL["answered_call_find"], EarlierCall, account_id, scope, key, since)
+
+
+async def answered_calls_find(
+    db: Executor, *, calls: Sequence[AnsweredCallKey], since: datetime
+) -> list[EarlierCallOfKey]:
+    """As above, of many keys."""
+    return await fetch_rows(db, _SQL["answered_calls_find"], EarlierCallOfKey, *columns(calls, 3), since)
 
 
 async def answered_calls_remove(db: Executor, *, calls: Sequence[AnsweredCallKey]) -> None:
