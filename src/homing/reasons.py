@@ -84,6 +84,7 @@ class ReasonCode(enum.StrEnum):
     CALL_NO_FLASH = "call.no_flash"
     CALL_DESTINATION_BLOCKED = "call.destination_blocked"
     CALL_BALANCE_INSUFFICIENT = "call.balance_insufficient"
+    CALL_REFERENCE_REUSED = "call.reference_reused"
     CALL_LIMIT_REACHED = "call.limit_reached"
     CALL_QUOTA_REACHED = "call.quota_reached"
     CALL_APP_LIMIT_REACHED = "call.app_limit_reached"

@@ -31,6 +31,7 @@ REASONS: Final[Mapping[type[errors.HomingError], Reason]] = {
     errors.FlashNotCarried: Reason.of(ReasonCode.CALL_NO_FLASH),
     errors.DestinationBlocked: Reason.of(ReasonCode.CALL_DESTINATION_BLOCKED),
     errors.InsufficientBalance: Reason.of(ReasonCode.CALL_BALANCE_INSUFFICIENT),
+    errors.ReferenceReused: Reason.of(ReasonCode.CALL_REFERENCE_REUSED),
     errors.LimitReached: Reason.of(ReasonCode.CALL_LIMIT_REACHED),
     errors.QuotaReached: Reason.of(ReasonCode.CALL_QUOTA_REACHED),
     errors.AppLimitReached: Reason.of(ReasonCode.CALL_APP_LIMIT_REACHED),
