@@ -7,11 +7,15 @@ A ```text block that follows one is what it must print.
 import asyncio
 import contextlib
 import io
+import os
 import re
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks import Webhook
 
 from tests.support.server import Server
 from tests.support.typescript import TypeScriptProject, require_node
@@ -23,6 +27,7 @@ FIRST_PAGES = ("README.md", "docs/start/quickstart.md")
 BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVED = "127.0.0.1:8080"
 DEMO_KEY = "hm_demo_7bz1lzh9"
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def steps(page: str, language: str) -> list[tuple[str, str]]:
@@ -40,7 +45,7 @@ def steps(page: str, language: str) -> list[tuple[str, str]]:
 
 def test_no_block_of_the_guide_is_left_out() -> None:
     kinds = {(kind, more.strip()) for kind, more, _body in BLOCK.findall((ROOT / GUIDE).read_text(encoding="utf-8"))}
-    assert kinds == {("python", "run"), ("ts", "run"), ("text", "")}
+    assert kinds == {("python", "run"), ("ts", "run"), ("php", "run"), ("go", "run"), ("text", "")}
 
 
 def run(program: str, names: dict[str, Any]) -> str:
@@ -96,3 +101,32 @@ async def test_typescript_programs_do_and_print_what_the_documents_show(
     project.compile(programs)
     for name, (step, _words) in zip(programs, blocks, strict=True):
         assert await project.run(f"{name}.js") == step[1]
+
+
+@pytest.mark.parametrize(("language", "command"), [("php", ("php",)), ("go", ("go", "run"))])
+async def test_programs_of_other_languages_do_and_print_what_the_guide_shows(
+    server: Server, tmp_path: Path, language: str, command: tuple[str, ...]
+) -> None:
+    """The demo's test number costs nothing, so its account may be used."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    ((program, printed),) = steps(GUIDE, language)
+    program = replaced(program, {SERVED: server.address})
+    now = datetime.now(UTC)
+    signature = Webhook(SECRET).sign("push_1", now, "{}")
+    # the page's webhook is made up; with a true signature, made now, the same program says yes
+    signed = program.replace("1764451800", str(int(now.timestamp()))).replace("v1,AAAA", f"v1,AAAA {signature}")
+    assert SECRET in signed
+    assert signed.count(signature) == 1
+    for name, text, shown in (("page", program, printed), ("signed", signed, printed.replace("false", "true"))):
+        file = tmp_path / f"{name}.{language}"
+        file.write_text(text, encoding="utf-8")
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            str(file),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, "GOFLAGS": "-mod=mod", "GOCACHE": str(tmp_path / "go"), "GOTOOLCHAIN": "local"},
+        )
+        output, _nothing = await process.communicate()
+        assert output.decode() == shown

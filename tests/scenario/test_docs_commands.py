@@ -191,6 +191,7 @@ async def test_a_page_that_begins_with_make_serve_shows_what_comes_out(
         "docs/integrate/zitadel.md",
         "docs/integrate/hooks.md",
         "docs/integrate/verify.md",
+        "docs/integrate/moving-from-twilio-verify.md",
     ],
 )
 async def test_a_page_of_command_lines_can_be_run_in_order(page: str, reader: tuple[Path, dict[str, str]]) -> None:
