@@ -14,6 +14,7 @@ from homing.admin.webhooks import EVENT_TYPES, create_webhook
 from homing.common.crypto import Vault
 from homing.delivery.account_warnings import AccountWarnings
 from homing.delivery.endpoint_health import DISABLE_AFTER, EndpointAttempt, EndpointHealth
+from homing.delivery.endpoints import replay_span
 from homing.dialects.registry import DIALECTS
 from homing.ledger.postings import post, top_up
 from homing.messages.events import EVENTS_KEPT_DAYS, add_events, forget_events
@@ -198,6 +199,7 @@ async def failed(bank: Bank, push: ClaimedPush) -> None:
         due_at=now - timedelta(seconds=1),
         message_id=push.message_id,
         webhook_id=push.webhook_id,
+        event_id=push.event_id,
     )
     await statements.pushes.pushes_record(bank.databases[0], results=[result])
 
@@ -401,3 +403,50 @@ async def test_money_and_quotas_that_come_to_their_end_are_told_once_by_whatever
     assert (await warnings(bank, account))[0] == [low, quota]
     await bank.query("UPDATE balance SET balance_micro = 40000 WHERE account_id = $1", account.account_id)
     assert (await warnings(bank, account))[0] == [low, quota, low]
+
+
+async def test_a_replayed_event_does_not_overtake_or_drop_those_that_came_after_it(bank: Bank) -> None:
+    await bank.query("TRUNCATE push")
+    account = await bank.account(balance=10**9)
+    webhook_id = await endpoint(bank, account, EventType.MESSAGE_DELIVERED)
+    await endpoint(bank, account, EventType.MESSAGE_SENT)  # so that there are such events
+    (message_id,) = await bank.send(0, account, [group("86", 1)])
+    await move(bank, account, [message_id], MessageState.SENT)
+    await move(bank, account, [message_id], MessageState.DELIVERED)
+    (delivered,) = [push for push in await claimed(bank) if push.webhook_id == webhook_id]
+    await failed(bank, delivered)
+    row = await statements.webhooks.webhook_find(bank.plain, account_id=account.account_id, webhook_id=webhook_id)
+    assert row is not None
+    now = datetime.now(UTC)
+    async with bank.plain.transaction() as transaction:
+        replayed = await replay_span(
+            transaction, row, dialect=3, since=now - timedelta(hours=1), until=now, types=[EventType.MESSAGE_SENT]
+        )
+    assert replayed.queued == 1
+    (sent,) = [push for push in await claimed(bank) if push.webhook_id == webhook_id]
+    assert '"type":"message.sent"' in sent.body, "delivered waits for the older event, whose push is younger"
+    await failed(bank, sent)
+    (again,) = [push for push in await claimed(bank) if push.webhook_id == webhook_id]
+    assert again.push_id == delivered.push_id, "delivered is not dropped for sent"
+    assert '"type":"message.delivered"' in again.body
+
+
+async def test_who_moves_feeds_on_waits_for_nobody_and_nobody_for_them_in_turn(bank: Bank) -> None:
+    """Events of several accounts lock their feeds in turn: whoever locks them otherwise must not wait."""
+    accounts = sorted([await bank.account() for _ in range(2)], key=lambda account: account.account_id)
+    for account in accounts:
+        await endpoint(bank, account)
+    await bank.query("UPDATE event_feed SET read_at = now() - interval '31 days', expired_from_id = 0")
+    first, last = (account.account_id for account in accounts)
+    expired: dict[str, Any] = {"expired_type": EventType.VERIFICATION_EXPIRED, "beyond_id": 7}
+    async with bank.databases[0].transaction() as transaction:
+        await transaction.raw.execute("SELECT FROM event_feed WHERE account_id = $1 FOR NO KEY UPDATE", last)
+        async with asyncio.timeout(2):
+            await statements.verifications.event_feeds_expired(bank.databases[1], **expired)
+            await statements.events.event_feeds_rest(bank.databases[1], days=30)
+    query = "SELECT expired_from_id, read_at IS NULL AS is_at_rest FROM event_feed WHERE account_id = $1"
+    assert tuple((await bank.query(query, first))[0]) == (7, True)
+    assert tuple((await bank.query(query, last))[0]) == (0, False), "at the next look"
+    await statements.verifications.event_feeds_expired(bank.databases[1], **expired)
+    await statements.events.event_feeds_rest(bank.databases[1], days=30)
+    assert tuple((await bank.query(query, last))[0]) == (7, True)

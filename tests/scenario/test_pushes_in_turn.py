@@ -79,6 +79,7 @@ async def record(
         due_at=due_at,
         message_id=message_id,
         webhook_id=0,
+        event_id=None,
     )
     await statements.pushes.pushes_record(bank.databases[0], results=[result])
 

@@ -11,6 +11,8 @@ import pytest
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from homing.admin.code_settings import set_test_number
+from homing.delivery.pushes import replay_push
 from tests.support.client import Reply
 from tests.support.server import QUEUED, REPLYING, Server
 from tests.support.sink import Box, Push, Sink
@@ -18,6 +20,7 @@ from tests.support.v1 import V1Client, problem, v1_client
 from tests.support.waiting import in_time, until
 
 NUMBER = "8613800130001"
+TESTER = "8613800138887"
 
 
 async def endpoint(client: V1Client, box: Box, *types: str, **more: Any) -> dict[str, Any]:
@@ -222,6 +225,31 @@ async def test_deliveries_show_what_the_endpoint_answered(server: Server, sink: 
     problem(await client.get(f"{path}?status=lost"), 422, "invalid_request")
 
 
+async def test_a_push_whose_event_is_no_longer_kept_is_not_posted_again(server: Server, sink: Sink) -> None:
+    box = sink.box()
+    client = await v1_client(server)
+    webhook = await endpoint(client, box, "message.delivered")
+    await sent(client)
+    await box.first()
+    path = f"/v1/webhooks/{webhook['id']}"
+
+    async def deliveries() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = (await client.get(f"{path}/deliveries")).json["deliveries"]
+        return rows
+
+    (delivery,) = await until(deliveries, lambda rows: rows[0]["status"] == "delivered")
+    await server.query("DELETE FROM event WHERE account_id = $1", client.account.account_id)
+    async with server.database.transaction() as transaction:
+        await replay_push(transaction, int(delivery["id"]))
+    (delivery,) = await until(deliveries, lambda rows: rows[0]["attempts"] == 2 and rows[0]["status"] != "pending")
+    assert (delivery["status"], delivery["last_attempt"]["error"]) == (
+        "failed",
+        "not sent: its content is no longer kept",
+    )
+    assert len(box.pushes) == 1
+    assert "failing_since" not in (await client.get(path)).json, "that is not the endpoint's failure"
+
+
 async def test_a_test_event_says_what_the_endpoint_said(server: Server, sink: Sink) -> None:
     box = sink.box(200, 418)
     client = await v1_client(server)
@@ -286,11 +314,16 @@ async def test_the_ends_of_a_verification_are_events(server: Server, sink: Sink)
     assert (await client.post(f"/v1/verifications/{ids[0]}/check", {"code": "123456"})).json["status"] == "verified"
     for _ in range(5):
         await client.post(f"/v1/verifications/{ids[1]}/check", {"code": "654321"})
+    async with server.database.transaction() as transaction:
+        await set_test_number(transaction, client.account.account_id, TESTER, "424242")
+    await server.settled()
+    ids.append((await client.post("/v1/verifications", {"to": TESTER})).json["id"])
     await server.query(
-        "UPDATE verification SET expires_at = now() - interval '1 s' WHERE verification_id = $1", int(ids[2])
+        "UPDATE verification SET expires_at = now() - interval '1 s' WHERE verification_id = ANY ($1)",
+        [int(each) for each in ids[2:]],
     )
-    events = {event["data"]["id"]: event for event in [opened(push, webhook["secret"]) for push in await box.first(3)]}
-    assert [events[each]["type"].partition(".")[2] for each in ids] == ["verified", "failed", "expired"]
+    events = {event["data"]["id"]: event for event in [opened(push, webhook["secret"]) for push in await box.first(4)]}
+    assert [events[each]["type"].partition(".")[2] for each in ids] == ["verified", "failed", "expired", "expired"]
     for each in ids:
         story = (await client.get(f"/v1/verifications/{each}")).json
         assert events[each]["data"] == {name: value for name, value in story.items() if name != "messages"}

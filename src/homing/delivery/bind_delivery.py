@@ -270,6 +270,7 @@ class BindDelivery:
                     due_at=attempt.due_at,
                     message_id=attempt.row.message_id,
                     webhook_id=0,
+                    event_id=None,
                 )
                 for attempt in attempts
             ],

@@ -32,6 +32,7 @@ PUSH_LINGER_S: Final = 0.02
 PUSH_BREAKER_FAILURES: Final = 10  # in a row, then the host rests
 PUSH_BREAKER_REST_S: Final = 30.0
 ENDPOINT_OFF: Final = "not sent: the endpoint is disabled or removed"
+BODY_GONE: Final = "not sent: its content is no longer kept"
 log = structlog.get_logger()
 
 
@@ -206,6 +207,8 @@ class Pusher:
         now = self._clock()
         if not push.url:
             return PushAttempt(push, now, PostResult(None, ENDPOINT_OFF, 0), PushOutcome.GIVEN_UP, None)
+        if not push.body:  # replayed after the account's retention
+            return PushAttempt(push, now, PostResult(None, BODY_GONE, 0), PushOutcome.GIVEN_UP, None)
         rest_s = self._breaker.open_for_s(push.url, time.monotonic())
         if rest_s:
             due_at = now + timedelta(seconds=rest_s * self._rng.uniform(1.0, 1.5))
@@ -250,6 +253,7 @@ class Pusher:
                     due_at=attempt.due_at,
                     message_id=attempt.push.message_id,
                     webhook_id=attempt.push.webhook_id,
+                    event_id=attempt.push.event_id,
                 )
                 for attempt in attempts
             ],
@@ -263,7 +267,7 @@ class Pusher:
                     at=attempt.at,
                 )
                 for attempt in attempts
-                if attempt.push.webhook_id and attempt.push.url and attempt.result.took_ms >= 0
+                if attempt.push.webhook_id and attempt.push.url and attempt.push.body and attempt.result.took_ms >= 0
             ]
         )
         for outcome in PushOutcome:
@@ -292,8 +296,8 @@ def _webhook_id(push: ClaimedPush) -> str:
 
 
 def _chains(claimed: Sequence[ClaimedPush]) -> list[list[ClaimedPush]]:
-    """Those of one message to one endpoint each."""
+    """Those of one message to one endpoint each, in the order of `pushes_claim`."""
     chains: dict[tuple[int, int], list[ClaimedPush]] = {}
-    for push in sorted(claimed, key=lambda push: push.push_id):
+    for push in sorted(claimed, key=lambda push: push.push_id if push.event_id is None else push.event_id):
         chains.setdefault((push.message_id, push.webhook_id), []).append(push)
     return list(chains.values())

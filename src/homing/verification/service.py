@@ -46,6 +46,8 @@ from homing.verification.fixed_codes import store_fixed_code, store_fixed_resend
 
 ATTEMPTS_MAX: Final = 5
 MESSAGES_MAX: Final = 5  # that carry one code
+NOT_SENT: Final = b""
+"""In place of a sealed code, of a test number: it is never sent again, and "forgotten" (null) is what is over."""
 DEFAULT_CODE_CHARS: Final = 6  # digits of a code without a template
 DEFAULT_TEXT: Final = f"{CODE_MARK} is your verification code"
 PERSON_LIMITS: Final = (SendLimit(unit="hour", period=1, most=5), SendLimit(unit="day", period=1, most=10))
@@ -172,7 +174,7 @@ class Verifications:
             sender=sender,
             text=text,
             code_hash=self._keeper.hash(message_id, code),
-            code_sealed=None if test_code is not None else self._keeper.seal(message_id, code),
+            code_sealed=NOT_SENT if test_code is not None else self._keeper.seal(message_id, code),
             attempts_max=ATTEMPTS_MAX,
             is_test=test_code is not None,
             expires_at=expires_at,

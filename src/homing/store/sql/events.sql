@@ -134,9 +134,16 @@ SET read_at = CASE WHEN :is_read THEN now() ELSE f.read_at END,
 -- name: event_feed_read_at -> value?
 SELECT read_at FROM event_feed WHERE account_id = :account_id AND read_at IS NOT NULL
 
--- Feeds that nobody has read for long have what endpoints chose again.
+-- Feeds that nobody has read for long have what endpoints chose again. One that is locked waits for the next time: who
+-- locks several does it in their order (events_add).
 -- name: event_feeds_rest
 -- slow
+WITH unread AS MATERIALIZED (
+    SELECT account_id
+    FROM event_feed
+    WHERE read_at < now() - make_interval(days => :days::int)
+    FOR NO KEY UPDATE SKIP LOCKED
+)
 UPDATE event_feed AS f
 SET read_at = NULL, types = (
     SELECT coalesce(array_agg(DISTINCT chosen.type), '{}')
@@ -144,7 +151,8 @@ SET read_at = NULL, types = (
     CROSS JOIN unnest(w.types) AS chosen (type)
     WHERE w.account_id = f.account_id
 )
-WHERE f.read_at < now() - make_interval(days => :days::int)
+FROM unread
+WHERE f.account_id = unread.account_id
 
 -- Accounts whose feeds have a type, and whose money has come to be less than the last day's spending, or is enough
 -- again. `after_hour`: the hour before that day.

@@ -173,9 +173,10 @@ RETURNING message_id, push_id
 -- Claims due pushes of a lane. A message's pushes are posted one after the other: one waits while an earlier one is
 -- claimed or due, in any process. A push that has failed and has a later one of its message is superseded instead,
 -- unless it is being replayed. Receipts for SMPP, alerts and most events are never superseded. Endpoints do not wait for
--- each other. The address of a push to one is the endpoint's present one, "" where it is disabled or removed. `full_account_ids`: accounts that
--- have their share of places. `held_push_ids`: pushes that this process is posting; they do not lapse when the clock is
--- stepped forwards.
+-- each other, and their pushes are in the order of the events: one of an old event may be younger (webhook_replay). The
+-- address of a push to one is the endpoint's present one, "" where it is disabled or removed. The body is "" where it is
+-- no longer kept. `full_account_ids`: accounts that have their share of places. `held_push_ids`: pushes that this process
+-- is posting; they do not lapse when the clock is stepped forwards.
 -- name: pushes_claim -> rows ClaimedPush
 -- not null: url, body
 WITH due AS MATERIALIZED (
@@ -184,7 +185,8 @@ WITH due AS MATERIALIZED (
             AND EXISTS (
                 SELECT FROM push AS later
                 WHERE later.message_id = p.message_id AND later.account_id + 0 = p.account_id
-                    AND later.push_id + 0 > p.push_id AND later.webhook_id = p.webhook_id
+                    AND coalesce(later.event_id, later.push_id) > coalesce(p.event_id, p.push_id)
+                    AND later.webhook_id = p.webhook_id
                     AND later.kind <> :PushKind.EVENT
             ) AS is_stale
     FROM push AS p
@@ -193,8 +195,8 @@ WITH due AS MATERIALIZED (
         AND (p.kind = :PushKind.ALERT OR NOT EXISTS (
             SELECT FROM push AS earlier
             WHERE earlier.message_id = p.message_id AND earlier.account_id + 0 = p.account_id
-                AND earlier.push_id + 0 < p.push_id AND earlier.due_at IS NOT NULL
-                AND earlier.webhook_id = p.webhook_id
+                AND coalesce(earlier.event_id, earlier.push_id) < coalesce(p.event_id, p.push_id)
+                AND earlier.due_at IS NOT NULL AND earlier.webhook_id = p.webhook_id
                 AND (earlier.is_claimed OR earlier.due_at <= :now)
         ))
     ORDER BY p.due_at
@@ -237,7 +239,7 @@ RETURNING p.account_id, p.push_id, p.message_id, p.dialect, p.kind,
 WITH result AS MATERIALIZED (
     SELECT * FROM unnest(:results) AS d (
         account_id bigint, push_id bigint, attempt smallint, at timestamptz, took_ms int, status int?, answer text,
-        outcome smallint, due_at timestamptz?, message_id bigint, webhook_id bigint
+        outcome smallint, due_at timestamptz?, message_id bigint, webhook_id bigint, event_id bigint?
     )
 ), attempt_added AS (
     INSERT INTO push_attempt (account_id, push_id, attempt, at, took_ms, status, answer)
@@ -256,7 +258,8 @@ FROM result AS d
 CROSS JOIN LATERAL (
     SELECT d.outcome = :PushOutcome.PENDING AND EXISTS (
         SELECT FROM push AS later
-        WHERE later.message_id = d.message_id AND later.account_id + 0 = d.account_id AND later.push_id + 0 > d.push_id
+        WHERE later.message_id = d.message_id AND later.account_id + 0 = d.account_id
+            AND coalesce(later.event_id, later.push_id) > coalesce(d.event_id, d.push_id)
             AND later.webhook_id = d.webhook_id AND later.kind <> :PushKind.EVENT
     ) AS is_stale
 ) AS stale

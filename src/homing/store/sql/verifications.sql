@@ -176,12 +176,11 @@ WHERE v.account_id = ANY (ARRAY[expired.account_id]) AND v.verification_id = ANY
 RETURNING v.account_id, v.verification_id, v.number, v.reference, v.created_at, v.expires_at
 
 -- Moves feeds on to their earliest verification that may still expire, so that the next look begins there. A new one
--- has a later id than `beyond_id`.
+-- has a later id than `beyond_id`. A feed that is locked stays where it is until the next look: who locks several does it
+-- in their order (events_add).
 -- name: event_feeds_expired
 -- slow
-UPDATE event_feed AS f
-SET expired_from_id = moved.from_id
-FROM (
+WITH moved AS MATERIALIZED (
     SELECT o.account_id, coalesce((
         SELECT v.verification_id
         FROM verification AS v
@@ -193,8 +192,17 @@ FROM (
     ), :beyond_id) AS from_id
     FROM event_feed AS o
     WHERE :expired_type::text = ANY (o.types)
-) AS moved
-WHERE f.account_id = moved.account_id AND moved.from_id > f.expired_from_id
+), locked AS MATERIALIZED (
+    SELECT f.account_id, moved.from_id
+    FROM moved
+    JOIN event_feed AS f ON f.account_id = moved.account_id
+    WHERE moved.from_id > f.expired_from_id
+    FOR NO KEY UPDATE OF f SKIP LOCKED
+)
+UPDATE event_feed AS f
+SET expired_from_id = locked.from_id
+FROM locked
+WHERE f.account_id = locked.account_id
 
 -- name: verification_cancel -> value?
 UPDATE verification

@@ -134,7 +134,9 @@ async def event_feed_read_at(db: Executor, *, account_id: int) -> datetime | Non
 
 
 async def event_feeds_rest(db: Executor, *, days: int) -> None:
-    """Feeds that nobody has read for long have what endpoints chose again."""
+    """Feeds that nobody has read for long have what endpoints chose again. One that is locked waits for the next
+    time: who locks several does it in their order (events_add).
+    """
     await execute(db, _SQL["event_feeds_rest"], days, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 

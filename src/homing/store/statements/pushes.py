@@ -110,6 +110,7 @@ class PushResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     due_at: datetime | None
     message_id: int
     webhook_id: int
+    event_id: int | None
 
 
 async def pushes_recent(db: Executor, *, before_id: int | None, rows_max: int, account_id: int | None) -> list[PushRow]:
@@ -211,9 +212,10 @@ async def pushes_claim(
     """Claims due pushes of a lane. A message's pushes are posted one after the other: one waits while an earlier one
     is claimed or due, in any process. A push that has failed and has a later one of its message is superseded
     instead, unless it is being replayed. Receipts for SMPP, alerts and most events are never superseded. Endpoints
-    do not wait for each other. The address of a push to one is the endpoint's present one, "" where it is disabled
-    or removed. `full_account_ids`: accounts that have their share of places. `held_push_ids`: pushes that this
-    process is posting; they do not lapse when the clock is stepped forwards.
+    do not wait for each other, and their pushes are in the order of the events: one of an old event may be younger
+    (webhook_replay). The address of a push to one is the endpoint's present one, "" where it is disabled or removed.
+    The body is "" where it is no longer kept. `full_account_ids`: accounts that have their share of places.
+    `held_push_ids`: pushes that this process is posting; they do not lapse when the clock is stepped forwards.
     """
     return await fetch_rows(
         db, _SQL["pushes_claim"], ClaimedPush, lane, now, full_account_ids, held_push_ids, rows_max, lease
@@ -225,4 +227,4 @@ async def pushes_record(db: Executor, *, results: Sequence[PushResult]) -> None:
     cannot follow "Delivered"; but not receipts for SMPP, since a message that came in parts has one for each. A
     negative `took_ms`: nothing was sent, since the host's breaker was open, and the attempt does not count.
     """
-    await execute(db, _SQL["pushes_record"], *columns(results, 11))
+    await execute(db, _SQL["pushes_record"], *columns(results, 12))

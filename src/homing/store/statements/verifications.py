@@ -278,7 +278,8 @@ async def verifications_expire(
 
 async def event_feeds_expired(db: Executor, *, beyond_id: int, expired_type: str) -> None:
     """Moves feeds on to their earliest verification that may still expire, so that the next look begins there. A new
-    one has a later id than `beyond_id`.
+    one has a later id than `beyond_id`. A feed that is locked stays where it is until the next look: who locks
+    several does it in their order (events_add).
     """
     await execute(db, _SQL["event_feeds_expired"], beyond_id, expired_type, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
