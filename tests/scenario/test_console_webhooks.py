@@ -89,6 +89,8 @@ async def test_staff_sees_what_failed_and_the_reason_why_an_endpoint_is_disabled
         int(webhook["id"]),
     )
     await operator.shows(page, "Disabled after failures", "it had failed for days")
+    _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, client.account.account_id)
+    await customer.shows("/", f"Webhook endpoint {box.url} was disabled: it has failed for days.")
     _name, support = await signed_in(console, server.database, UserRole.SUPPORT)
     assert "Remove the endpoint" not in (await support.get(page)).words
     assert (await support.post(page, {"do": "remove"})).status == 403

@@ -9,6 +9,7 @@ import msgspec
 from homing.admin.account_settings import find_account
 from homing.admin.carrier_status import carriers_now
 from homing.admin.send_quotas import QUOTA_WARNING_SHARE, list_quotas
+from homing.common.urls import without_password
 from homing.console.languages import N_
 from homing.store import statements
 from homing.store.alarms import (
@@ -54,6 +55,8 @@ async def read_attention(database: Database, now: datetime, account_id: int | No
     items += await _balances(database, now, account_id)
     items += await _quotas(database, now, account_id)
     items += await _pushes(database, account_id)
+    if account_id is not None:
+        items += await _webhooks(database, account_id)
     items += await _verdicts(database, account_id)
     if account_id is None:
         items += await _fakes(database)
@@ -172,6 +175,19 @@ async def _pushes(database: Database, account_id: int | None) -> Sequence[Attent
     rows = await statements.attention.attention_pushes(database, account_id=account_id, rows_max=ROWS_MAX)
     text = N_("Failed pushes to account {account} in the last 24 hours: {n}.")
     return [AttentionItem("warn", text, {"n": row.pushes, "account": row.account}, "/pushes") for row in rows]
+
+
+async def _webhooks(database: Database, account_id: int) -> Sequence[AttentionItem]:
+    """Endpoints of the account that were disabled, or fail; operators have an alarm of those that were disabled."""
+    items = []
+    for row in await statements.webhooks.webhook_list(database, account_id=account_id):
+        path, values = f"/webhooks/one?id={row.webhook_id}", {"url": without_password(row.url)}
+        if row.disabled_for_failures:
+            text = N_("Webhook endpoint {url} was disabled: it has failed for days.")
+            items.append(AttentionItem("bad", text, values, path))
+        elif row.is_enabled and row.failing_since is not None:
+            items.append(AttentionItem("warn", N_("Webhook endpoint {url} fails."), values, path))
+    return items
 
 
 async def _verdicts(database: Database, account_id: int | None) -> Sequence[AttentionItem]:

@@ -99,12 +99,21 @@ WITH chosen AS MATERIALIZED (
         AND e.type = ANY (:types::text[])
     ORDER BY e.event_id
     LIMIT :rows_max
+), pushed AS MATERIALIZED (
+    SELECT c.*, own.push_id
+    FROM chosen AS c
+    LEFT JOIN LATERAL (
+        SELECT p.push_id
+        FROM push AS p
+        WHERE p.account_id = c.account_id AND p.event_id = c.event_id AND p.webhook_id = :webhook_id
+        LIMIT 1  -- so that it is looked up for each event
+    ) AS own ON true
 ), again AS (
     UPDATE push AS p
     SET due_at = now(), attempts_replayed = p.attempts, outcome = :PushOutcome.PENDING
-    FROM chosen
-    WHERE p.account_id = ANY (ARRAY[chosen.account_id]) AND p.event_id = ANY (ARRAY[chosen.event_id])
-        AND p.webhook_id = :webhook_id AND p.due_at IS NULL
+    FROM pushed
+    WHERE p.account_id = ANY (ARRAY[pushed.account_id]) AND p.push_id = ANY (ARRAY[pushed.push_id])
+        AND p.due_at IS NULL
     RETURNING p.event_id
 ), added AS (
     INSERT INTO push (
@@ -113,11 +122,8 @@ WITH chosen AS MATERIALIZED (
     SELECT c.account_id, c.account_id % :PUSH_LANES::int, coalesce(c.verification_id, c.message_id, c.event_id),
         :dialect, CASE WHEN c.type = ANY (:superseding::text[]) THEN :PushKind.REPORT::int ELSE :PushKind.EVENT END,
         :url, '', now(), now(), :webhook_id, c.event_id
-    FROM chosen AS c
-    WHERE NOT EXISTS (
-        SELECT FROM push AS p
-        WHERE p.account_id = c.account_id AND p.event_id = c.event_id AND p.webhook_id = :webhook_id
-    )
+    FROM pushed AS c
+    WHERE c.push_id IS NULL
     ORDER BY c.event_id
     RETURNING event_id
 )
