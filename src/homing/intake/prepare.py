@@ -146,7 +146,7 @@ def prepare(
                     validity_s=submission.validity_s,
                     registered=submission.registered,
                     masked_text=group.masked_text,
-                    hold_s=submission.hold_s,
+                    hold_s=submission.hold_s or None,
                 )
             )
             total_micro += charge_micro

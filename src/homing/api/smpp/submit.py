@@ -81,6 +81,10 @@ class SubmitRequest(msgspec.Struct, frozen=True):
         self, account: Profile, app_id: str, request_id: str, text: message_text.SubmittedText
     ) -> Submission:
         """The submission of a whole message with this text."""
+        repeated = RepeatedReferences.SENT
+        if account.unique_references and self.recipients[0].reference is not None:
+            is_one = len(self.recipients) == 1
+            repeated = RepeatedReferences.ANSWERED if is_one else RepeatedReferences.ANSWERED_TOGETHER
         group = MessageGroup(text.text, self.sender, self.recipients, text.encoding, self.notes or None, self.options)
         return Submission(
             account=account,
@@ -91,13 +95,8 @@ class SubmitRequest(msgspec.Struct, frozen=True):
             traffic=self.traffic,
             validity_s=self.validity_s,
             registered=self.registered,
-            repeated_references=self._repeated(account),
+            repeated_references=repeated,
         )
-
-    def _repeated(self, account: Profile) -> RepeatedReferences:
-        if not account.unique_references or self.recipients[0].reference is None:
-            return RepeatedReferences.SENT
-        return RepeatedReferences.ANSWERED if len(self.recipients) == 1 else RepeatedReferences.ANSWERED_TOGETHER
 
 
 def read_submit(account: Profile, pdu: Submit, now: datetime) -> SubmitRequest:

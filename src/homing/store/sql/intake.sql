@@ -1,7 +1,7 @@
 -- A message that is to be charged and stored. `raw_number`: as the customer wrote it; None if that is `number`.
 -- `price_micro`: of a segment. `notes`: a JSON object. `registered`: which reports an SMPP customer asked for (SMPP
 -- 3.4, 5.2.17). `masked_text`: what takes the text's place when the message has left; None: the text stays. `hold_s`:
--- how long it waits before it is sent.
+-- how long it waits before it is sent; None: not at all.
 -- struct: NewMessage
 
 -- Charges each account that can pay for all of its messages in this batch (`charge`), and stores and queues those that are
@@ -22,7 +22,7 @@ paid AS (
         account_id bigint, message_id bigint, submission_id bigint, dialect smallint, app_id text, request_id text,
         raw_number text?, number text, country text, mcc text, mnc text, sender text, text text, encoding smallint,
         segments smallint, traffic smallint, reference text?, callback_url text?, price_micro bigint, route_id int,
-        carrier_id int, notes text?, validity_s int, registered smallint?, masked_text text?, hold_s int,
+        carrier_id int, notes text?, validity_s int, registered smallint?, masked_text text?, hold_s int?,
         before_micro bigint
     )
     JOIN paid AS p USING (account_id)
@@ -36,12 +36,12 @@ paid AS (
     SELECT account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, from_gift_micro, route_id, carrier_id,
-        notes::jsonb, :now::timestamptz + make_interval(secs => hold_s + validity_s), registered, masked_text
+        notes::jsonb, :now::timestamptz + make_interval(secs => coalesce(hold_s, 0) + validity_s), registered, masked_text
     FROM fresh
 ), queued AS (
     INSERT INTO queue (lane, message_id, account_id, due_at, expires_at)
     SELECT carrier_id * :LANES_PER_CARRIER::int + traffic, message_id, account_id,
-        :now::timestamptz + make_interval(secs => hold_s), :now::timestamptz + make_interval(secs => hold_s + validity_s)
+        :now::timestamptz + make_interval(secs => coalesce(hold_s, 0)), :now::timestamptz + make_interval(secs => coalesce(hold_s, 0) + validity_s)
     FROM fresh
 ), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,

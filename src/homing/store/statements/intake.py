@@ -27,7 +27,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message that is to be charged and stored. `raw_number`: as the customer wrote it; None if that is `number`.
     `price_micro`: of a segment. `notes`: a JSON object. `registered`: which reports an SMPP customer asked for (SMPP
     3.4, 5.2.17). `masked_text`: what takes the text's place when the message has left; None: the text stays.
-    `hold_s`: how long it waits before it is sent.
+    `hold_s`: how long it waits before it is sent; None: not at all.
     """
 
     account_id: int
@@ -55,7 +55,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     validity_s: int
     registered: int | None
     masked_text: str | None
-    hold_s: int
+    hold_s: int | None
 
 
 class PaymentRow(msgspec.Struct, frozen=True, gc=False):
