@@ -571,3 +571,25 @@ async def test_every_change_is_in_the_audit_under_the_viewers_name(server: Serve
         account.account_id,
     )
     assert [tuple(row) for row in rows] == [(kind, viewer.address) for kind in ("posting", "account", "sender")]
+
+
+async def test_a_key_of_homings_own_api_has_the_scopes_that_were_chosen(server: Server, console: str) -> None:
+    account = await server.account()
+    _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    seen = await customer.get("/credentials")
+    assert 'value="messages:write" checked' in seen.text
+    assert (
+        "Choose at least one scope." in (await customer.post("/credentials", {"do": "create", "dialect": "v1"})).words
+    )
+    unknown = {"do": "create", "dialect": "v1", "scope": "everything"}
+    assert "has no scope" in (await customer.post("/credentials", unknown)).words
+    for label, scope in (("sends", "messages:write"), ("reads", "messages:read")):
+        made = await customer.post("/credentials", {"do": "create", "dialect": "v1", "label": label, "scope": scope})
+        assert made.status == 200
+    words = (await customer.get("/credentials")).words
+    assert "sends messages:write" in words
+    assert "reads messages:read" in words
+    rows = await server.query(
+        "SELECT scopes FROM credential WHERE account_id = $1 AND dialect = 3 ORDER BY credential_id", account.account_id
+    )
+    assert [row["scopes"] for row in rows] == [["messages:write"], ["messages:read"]]

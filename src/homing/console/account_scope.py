@@ -20,6 +20,7 @@ TABS = (
     ("credentials", N_("Credentials")),
     ("apps", N_("Apps")),
     ("codes", N_("Verification codes")),
+    ("send", N_("Send a test")),
     ("webhooks", N_("Webhooks")),
     ("prices", N_("Prices")),
     ("texts", N_("Sender IDs and templates")),

@@ -14,6 +14,7 @@ from homing.common.slots import Slots
 from homing.common.token_bucket import TokenBuckets
 from homing.console.languages import Languages
 from homing.console.live import LiveUpdates
+from homing.console.sending import ConsoleSending
 from homing.console.snippets import Snippets
 from homing.console.templating import Templates
 from homing.delivery.safe_http import SafeHttpClient
@@ -48,8 +49,10 @@ class ConsoleState:
         url: str = "",
         settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         dialects: Dialects,
+        sending: ConsoleSending,
     ) -> None:
         self.dialects = dialects
+        self.sending = sending
         self.database = database
         self.vault = vault
         self.clock = clock

@@ -43,6 +43,8 @@ KINDS: Final = {
     "sensitive_word": N_("Sensitive word"),
     "signing_secret": N_("Signing secret"),
     "template": N_("Template"),
+    "message": N_("Message"),
+    "verification": N_("Verification"),
     "test_number": N_("Test number"),
     "webhook": N_("Webhook endpoint"),
 }
@@ -55,6 +57,8 @@ ACTS: Final = {
     "sign_out": N_("signed out"),
     "replay": N_("sent again"),
     "show_secret": N_("viewed the secret"),
+    "send_test": N_("sent a test"),
+    "check_test": N_("checked a code"),
     "try_push": N_("sent a test push"),
     "link": N_("password link created"),
 }

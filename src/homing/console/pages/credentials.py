@@ -1,6 +1,6 @@
 """An account's keys, and where calls may come from. A secret is shown once, in the answer to the form that made it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from homing.console.languages import N_
 from homing.console.navigation import CUSTOMERS, NavigationEntry, NavigationGroup
 from homing.console.page import PageSection
 from homing.console.request_context import PageNotFound, RequestContext
+from homing.dialects.base import Dialect
 from homing.store import statements
 from homing.store.statements.admin import AccountRow, AccountSettingsRow
 from homing.store.statements.signing import SigningOwner
@@ -37,11 +38,18 @@ async def show(context: RequestContext) -> Response:
         rows=[row for row in rows if row.revoked_at is None],
         revoked=[row for row in rows if row.revoked_at is not None],
         dialects=context.console_state.dialects,
+        scoped=_scoped(context),
         networks="\n".join(map(str, account_scope.account.allowed_networks)),
         version=context.version(_networks(account_scope.account)),
         keep_hours=int(OVERLAP_DEFAULT / timedelta(hours=1)),
         previous_until=await _previous_until(context, account_scope),
     )
+
+
+def _scoped(context: RequestContext) -> Sequence[tuple[str, Sequence[str]]]:
+    """The dialects whose keys can be restricted, by title, with their scopes."""
+    formats = context.console_state.dialects.credential_formats
+    return [(dialect.title, credentials.scopes) for dialect, credentials in formats if credentials.scopes]
 
 
 async def change(context: RequestContext) -> Response:
@@ -112,8 +120,20 @@ async def _create(context: RequestContext, account_scope: AccountScope) -> Respo
             secret=secret,
             label=context.field("label"),
             may_be_short=bool(context.field("short")),
+            scopes=_scopes(context, dialect),
         )
     return context.page("credential_new.html", account_scope=account_scope, made=credential)
+
+
+def _scopes(context: RequestContext, dialect: Dialect) -> Sequence[str]:
+    """What the form chose of the dialect's scopes: all of them are no restriction. Raises `InvalidInput` for none."""
+    rules = dialect.credentials
+    if rules is None or not rules.scopes:
+        return ()
+    chosen = context.fields("scope")
+    if not chosen:
+        raise errors.InvalidInput(context.translate("Choose at least one scope."))
+    return () if set(chosen) == set(rules.scopes) else chosen
 
 
 async def _revoke(context: RequestContext, account_scope: AccountScope) -> Response:

@@ -7,16 +7,17 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
-from homing import errors, limits
+from homing import audit, errors, limits
 from homing.admin.account_settings import as_id
 from homing.common import ids
 from homing.console import form_values
 from homing.console.languages import N_
-from homing.console.navigation import EVERYBODY, NavigationEntry, NavigationGroup
+from homing.console.navigation import CUSTOMERS, EVERYBODY, OPERATORS, NavigationEntry, NavigationGroup
 from homing.console.page import Page, PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.console.timeline_view import STATE_LABELS, state_tone
+from homing.model import CheckOutcome
 from homing.states import TABLE, MessageState
 from homing.store.statements.verifications import ShownVerification, VerificationMessageRow
 from homing.text.numbers import normalise
@@ -38,6 +39,16 @@ STATUS_LABELS: Final[Mapping[str, str]] = {
     "cancelled": N_("Cancelled"),
 }
 TONES: Final[Mapping[str, str]] = {"pending": "blue", "verified": "good", "failed": "bad", "expired": "warn"}
+CHECKED: Final[Mapping[CheckOutcome, str]] = {
+    CheckOutcome.VERIFIED: N_("The code is right: the number is verified."),
+    CheckOutcome.WRONG: N_("The code is wrong."),
+    CheckOutcome.EXPIRED: N_("The code has expired."),
+    CheckOutcome.TOO_MANY_ATTEMPTS: N_("Too many wrong codes were entered. The code is no longer valid."),
+    CheckOutcome.ALREADY_VERIFIED: N_("The code was entered already."),
+    CheckOutcome.CANCELLED: N_("The verification was cancelled."),
+    CheckOutcome.UNKNOWN: N_("There is no such verification."),
+}
+"""What is said of a check."""
 STILL_LIVE: Final = timedelta(minutes=10)
 """How long after its end a verification's page is still live: receipts of its messages arrive then."""
 
@@ -138,8 +149,36 @@ async def show_item(context: RequestContext) -> Response:
         labels=STATE_LABELS,
         state_tone=state_tone,
         took_s=_took_s,
+        is_pending=status == "pending",
         is_live=_is_live(story, context.now),
     )
+
+
+async def check_item(context: RequestContext) -> Response:
+    """Checks a code that was entered: like a check by an API, it counts, and a right one is the conversion."""
+    message_id = as_id(context.path_part("message_id"))
+    story = None
+    if message_id is not None:
+        story = await read_shown_story(context.database, message_id, now=context.now, account_id=context.scope)
+    if story is None:
+        raise PageNotFound
+    row = story.verification
+    code = context.field("code")
+    if not code:
+        raise errors.InvalidInput(context.translate("Enter the code."))
+    sending = context.console_state.sending
+    checked = await sending.verifications.check(row.account_id, row.verification_id, code, sending.dialect)
+    async with context.changing() as transaction:
+        await audit.record(
+            transaction,
+            "verification",
+            "check_test",
+            str(row.verification_id),
+            account_id=row.account_id,
+            after={"outcome": checked.outcome.name.lower()},
+        )
+    context.console_state.live.cache.forget()  # the next page shows what the check changed
+    return context.redirect(f"/verifications/{row.verification_id}", context.translate(CHECKED[checked.outcome]))
 
 
 def _outcome(context: RequestContext, status: str, row: ShownVerification) -> str:
@@ -177,7 +216,13 @@ def _is_live(story: ShownStory, now: datetime) -> bool:
 SECTION = PageSection(
     (
         Page("/verifications", show, seen_by=EVERYBODY),
-        Page("/verifications/{message_id}", show_item, seen_by=EVERYBODY),
+        Page(
+            "/verifications/{message_id}",
+            show_item,
+            check_item,
+            seen_by=EVERYBODY,
+            changed_by=OPERATORS | CUSTOMERS,
+        ),
     ),
     (NavigationEntry("/verifications", N_("Verifications"), NavigationGroup.TRAFFIC, "check", EVERYBODY),),
 )

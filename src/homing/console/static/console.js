@@ -52,6 +52,25 @@ if (parts().length) {
   watch();
 }
 
+// A form with data-preview: as its text is written, the server says what it would become. Its button does the same.
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  let timer = null;
+  let asked = 0;
+  const preview = async () => {
+    const number = (asked += 1);
+    const body = new URLSearchParams(new FormData(form));
+    body.set("do", "preview");
+    const answer = await fetch(location.pathname, { method: "POST", body });
+    if (!answer.ok || number !== asked) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(form.dataset.preview);
+    if (fresh) document.getElementById(form.dataset.preview).replaceChildren(...fresh.childNodes);
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => preview().catch(() => {}), 250);
+  });
+}
+
 // Buttons that copy a text, where the browser lets a page do so.
 for (const button of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break;
