@@ -12,9 +12,9 @@ from homing.accounts.profile import Profile
 from homing.admin.send_quotas import set_quota
 from homing.admin.webhooks import EVENT_TYPES, create_webhook
 from homing.common.crypto import Vault
+from homing.delivery import endpoints
 from homing.delivery.account_warnings import AccountWarnings
 from homing.delivery.endpoint_health import DISABLE_AFTER, EndpointAttempt, EndpointHealth
-from homing.delivery.endpoints import replay_span
 from homing.dialects.registry import DIALECTS
 from homing.ledger.postings import post, top_up
 from homing.messages.events import EVENTS_KEPT_DAYS, add_events, forget_events
@@ -419,7 +419,7 @@ async def test_a_replayed_event_does_not_overtake_or_drop_those_that_came_after_
     assert row is not None
     now = datetime.now(UTC)
     async with bank.plain.transaction() as transaction:
-        replayed = await replay_span(
+        replayed = await endpoints.replay_span(
             transaction, row, dialect=3, since=now - timedelta(hours=1), until=now, types=[EventType.MESSAGE_SENT]
         )
     assert replayed.queued == 1
@@ -450,3 +450,34 @@ async def test_who_moves_feeds_on_waits_for_nobody_and_nobody_for_them_in_turn(b
     await statements.verifications.event_feeds_expired(bank.databases[1], **expired)
     await statements.events.event_feeds_rest(bank.databases[1], days=30)
     assert tuple((await bank.query(query, last))[0]) == (7, True)
+
+
+async def test_a_replay_of_a_rare_type_looks_at_a_bounded_part_of_the_span(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await bank.account(balance=10**9)
+    webhook_id = await endpoint(bank, account)
+    message_ids = await bank.send(0, account, [group("86", 5)])
+    await move(bank, account, message_ids, MessageState.SENT)
+    await move(bank, account, message_ids[:1], MessageState.FAILED)
+    await bank.query("TRUNCATE push")
+    row = await statements.webhooks.webhook_find(bank.plain, account_id=account.account_id, webhook_id=webhook_id)
+    assert row is not None
+    monkeypatch.setattr(endpoints, "EVENTS_LOOKED_MAX", 4)
+    now, after_id, queued = datetime.now(UTC), 0, []
+    while True:
+        async with bank.plain.transaction() as transaction:
+            replayed = await endpoints.replay_span(
+                transaction,
+                row,
+                dialect=3,
+                since=now - timedelta(hours=1),
+                until=now,
+                types=[EventType.MESSAGE_FAILED],
+                after_id=after_id,
+            )
+        queued.append(replayed.queued)
+        if replayed.last_id is None:
+            break
+        after_id = replayed.last_id
+    assert queued == [0, 1]

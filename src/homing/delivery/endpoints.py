@@ -22,6 +22,7 @@ from homing.store.statements.signing import SigningOwner
 from homing.store.statements.webhooks import WebhookRow
 
 EVENTS_REPLAYED_MAX: Final = 10_000  # by one call
+EVENTS_LOOKED_MAX: Final = 100_000  # by one call, whatever their types
 TEST_PREFIX: Final = f"{EVENT_PREFIX}test_"
 ID_MAX: Final = 2**63 - 1
 
@@ -38,7 +39,7 @@ class EndpointTrial(msgspec.Struct, frozen=True):
 
 
 class EventReplay(msgspec.Struct, frozen=True):
-    """`queued`: events that are pushed again. `last_id`: the span has more events above it; None: that is all."""
+    """`queued`: events that are pushed again. `last_id`: the span may have more above it; None: that is all."""
 
     queued: int
     last_id: int | None
@@ -78,8 +79,8 @@ async def replay_span(
     types: Sequence[str],
     after_id: int = 0,
 ) -> EventReplay:
-    """Pushes the events of a span to an endpoint again, with their ids of before: at most `EVENTS_REPLAYED_MAX`, the
-    earliest above `after_id`. Raises `InvalidInput` when it is disabled, or removed.
+    """Pushes the events of a span to an endpoint again, with their ids of before: at most `EVENTS_REPLAYED_MAX` of the
+    earliest `EVENTS_LOOKED_MAX` above `after_id`. Raises `InvalidInput` when it is disabled, or removed.
     """
     first_id = await statements.events.event_first_at(transaction, account_id=row.account_id, since=since)
     beyond_id = await statements.events.event_first_at(transaction, account_id=row.account_id, since=until)
@@ -122,6 +123,7 @@ async def _replay(
         beyond_id=beyond_id,
         types=types,
         rows_max=EVENTS_REPLAYED_MAX,
+        looked_max=EVENTS_LOOKED_MAX,
         dialect=dialect,
         superseding=SUPERSEDING,
         url=present.url,
@@ -129,5 +131,4 @@ async def _replay(
     if replayed.queued:
         subject = f"{row.webhook_id}: {replayed.queued}"
         await record(transaction, "webhook", "replay", subject, account_id=row.account_id)
-    is_more = replayed.events >= EVENTS_REPLAYED_MAX
-    return EventReplay(replayed.queued, replayed.last_id if is_more else None)
+    return EventReplay(replayed.queued, replayed.last_id)

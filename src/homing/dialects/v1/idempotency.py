@@ -1,11 +1,12 @@
 """Calls with an `Idempotency-Key`: the same key and body within a day get the first answer, byte for byte.
 
-A call that submits stores its answer in the transaction of its messages (intake/terms.py). Other calls store it once
-they are done; while one runs, others with its key wait for it in this process.
+A call that submits stores its answer in the transaction of its messages (intake/terms.py), one that changes settings in
+that of its change. Other calls store it once they are done. While one runs, others with its key wait for it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
@@ -17,7 +18,8 @@ from homing.intake.commit import ANSWERS_KEPT
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.terms import AnswerOnce, EarlierAnswer
 from homing.store import statements
-from homing.store.database import Database
+from homing.store.database import Database, DatabaseConnection
+from homing.store.rows import Executor
 from homing.store.statements.intake import NewAnsweredCall
 
 SCOPE: Final = "v1"
@@ -58,10 +60,13 @@ class AnsweredCalls:
 
     async def find(self, call: V1Call) -> HttpResponse | None:
         """The answer that the call's key has had. Raises `V1Refusal` when that was of another call."""
+        return await self._find(self._database, call)
+
+    async def _find(self, db: Executor, call: V1Call) -> HttpResponse | None:
         if call.key is None:
             return None
         row = await statements.intake.answered_call_find(
-            self._database,
+            db,
             account_id=call.account.account_id,
             scope=SCOPE,
             key=call.key,
@@ -69,27 +74,51 @@ class AnsweredCalls:
         )
         return None if row is None else self._replayed(call, row.answer, row.digest)
 
-    async def answer(
-        self, call: V1Call, run: Callable[[V1Call], Awaitable[HttpResponse]], *, is_secret: bool = False
-    ) -> HttpResponse:
-        """Carries out a call that does not submit, or gives the answer that its key has had. `is_secret`: the answer is
-        stored sealed.
+    async def answer(self, call: V1Call, run: Callable[[V1Call], Awaitable[HttpResponse]]) -> HttpResponse:
+        """Carries out a call that does not submit, or gives the answer that its key has had. Of calls with one key in
+        several processes each may be carried out.
         """
         if call.key is None:
             return await run(call)
-        place = (call.account.account_id, call.key)
+        async with self._in_turn(call.account.account_id, call.key):
+            try:
+                return await self.find(call) or await self._store(self._database, call, await run(call))
+            except V1Refusal as refusal:
+                if refusal.code != "already_verified":
+                    raise
+                earlier = await self._find_soon(call)
+                if earlier is None:
+                    raise
+                return earlier
+
+    async def change(
+        self,
+        call: V1Call,
+        run: Callable[[V1Call, DatabaseConnection], Awaitable[HttpResponse]],
+        *,
+        is_secret: bool = False,
+    ) -> HttpResponse:
+        """Carries out a call whose change is one transaction, with its answer in it: once over all processes, also when
+        one of them ends between the two. `is_secret`: the answer is stored sealed.
+        """
+        if call.key is None:
+            async with self._database.transaction() as transaction:
+                return await run(call, transaction)
+        account_id = call.account.account_id
+        async with self._in_turn(account_id, call.key), self._database.transaction() as transaction:
+            await statements.intake.answered_call_lock(transaction, account_id=account_id, scope=SCOPE, key=call.key)
+            earlier = await self._find(transaction, call)
+            return earlier or await self._store(transaction, call, await run(call, transaction), is_secret)
+
+    @contextlib.asynccontextmanager
+    async def _in_turn(self, account_id: int, key: str) -> AsyncIterator[None]:
+        """In this process: who waits here has no connection."""
+        place = (account_id, key)
         while place in self._running:
             await asyncio.wait([self._running[place]])
         done = self._running[place] = asyncio.get_running_loop().create_future()
         try:
-            return await self.find(call) or await self._store(call, await run(call), is_secret)
-        except V1Refusal as refusal:
-            if refusal.code != "already_verified":
-                raise
-            earlier = await self._find_soon(call)
-            if earlier is None:
-                raise
-            return earlier
+            yield
         finally:
             del self._running[place]
             done.set_result(None)
@@ -102,7 +131,7 @@ class AnsweredCalls:
             await asyncio.sleep(STORED_S)
         return None
 
-    async def _store(self, call: V1Call, response: HttpResponse, is_secret: bool) -> HttpResponse:
+    async def _store(self, db: Executor, call: V1Call, response: HttpResponse, is_secret: bool = False) -> HttpResponse:
         """What the key is answered with: another process may have been first."""
         assert call.key is not None
         assert isinstance(response.body, bytes)
@@ -111,7 +140,7 @@ class AnsweredCalls:
             answer = SEALED + self._vault.seal(answer.decode(), _owner(call))
         now = self._clock()
         (row,) = await statements.intake.answered_calls_take(
-            self._database,
+            db,
             now=now,
             since=now - ANSWERS_KEPT,
             calls=[

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -54,6 +55,7 @@ from homing.dialects.v1.words import DELIVERY_WORDS
 from homing.model import EVENT_PREFIX, PushOutcome
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
+from homing.store.rows import Executor
 from homing.store.statements.webhooks import WebhookDelivery, WebhookRow
 
 encode: Final = msgspec.json.encode
@@ -88,24 +90,24 @@ class WebhookCalls:
 
     async def create(self, call: V1Call) -> HttpResponse:
         body = read_new(call.body)
-        return await self._answered.answer(call, lambda call: self._create(call, body), is_secret=True)
-
-    async def _create(self, call: V1Call, body: WebhookBody) -> HttpResponse:
         self._check_url(body.url)
-        async with self._database.transaction() as transaction:
-            await _act(transaction, call)
-            try:
-                row, secret = await create_webhook(
-                    transaction,
-                    self._vault,
-                    call.account.account_id,
-                    url=body.url,
-                    types=EVENT_TYPES if body.types is UNSET else body.types,
-                    description=storable(body.description, "description"),
-                    is_enabled=body.enabled,
-                )
-            except TooManyWebhooks:
-                raise V1Refusal("webhook_limit_reached") from None
+        storable(body.description, "description")
+        return await self._answered.change(call, partial(self._create, body), is_secret=True)
+
+    async def _create(self, body: WebhookBody, call: V1Call, transaction: DatabaseConnection) -> HttpResponse:
+        await _act(transaction, call)
+        try:
+            row, secret = await create_webhook(
+                transaction,
+                self._vault,
+                call.account.account_id,
+                url=body.url,
+                types=EVENT_TYPES if body.types is UNSET else body.types,
+                description=body.description,
+                is_enabled=body.enabled,
+            )
+        except TooManyWebhooks:
+            raise V1Refusal("webhook_limit_reached") from None
         return HttpResponse(encode(webhook_view(row, secret)), 201)
 
     async def list(self, call: V1Call) -> HttpResponse:
@@ -115,7 +117,7 @@ class WebhookCalls:
 
     async def show(self, call: V1Call) -> HttpResponse:
         query_of(call, frozenset())
-        return HttpResponse(encode(webhook_view(await self._row(call))))
+        return HttpResponse(encode(webhook_view(await _row(self._database, call))))
 
     async def change(self, call: V1Call) -> HttpResponse:
         body = read_change(call.body)
@@ -129,7 +131,7 @@ class WebhookCalls:
             changes["description"] = storable(body.description, "description")
         if body.enabled is not UNSET:
             changes["is_enabled"] = body.enabled
-        row = await self._row(call)
+        row = await _row(self._database, call)
         async with self._database.transaction() as transaction:
             await _act(transaction, call)
             try:
@@ -148,16 +150,15 @@ class WebhookCalls:
 
     async def rotate(self, call: V1Call) -> HttpResponse:
         body = read_rotation(call.body or b"{}")
-        return await self._answered.answer(call, lambda call: self._rotate(call, body), is_secret=True)
+        return await self._answered.change(call, partial(self._rotate, body), is_secret=True)
 
-    async def _rotate(self, call: V1Call, body: RotationBody) -> HttpResponse:
-        row, now, overlap = await self._row(call), self._clock(), timedelta(hours=body.keep_hours)
-        async with self._database.transaction() as transaction:
-            await _act(transaction, call)
-            try:
-                secret = await rotate_webhook_secret(transaction, self._vault, row, now=now, overlap=overlap)
-            except errors.InvalidInput:
-                raise V1Refusal("webhook_not_found") from None
+    async def _rotate(self, body: RotationBody, call: V1Call, transaction: DatabaseConnection) -> HttpResponse:
+        row, now, overlap = await _row(transaction, call), self._clock(), timedelta(hours=body.keep_hours)
+        await _act(transaction, call)
+        try:
+            secret = await rotate_webhook_secret(transaction, self._vault, row, now=now, overlap=overlap)
+        except errors.InvalidInput:
+            raise V1Refusal("webhook_not_found") from None
         return HttpResponse(encode(SecretView(secret, whole_second(now + overlap) if overlap else None)))
 
     async def test(self, call: V1Call) -> HttpResponse:
@@ -165,7 +166,7 @@ class WebhookCalls:
         return await self._answered.answer(call, lambda call: self._test(call, body))
 
     async def _test(self, call: V1Call, body: WebhookTestBody) -> HttpResponse:
-        row, account_id = await self._row(call), call.account.account_id
+        row, account_id = await _row(self._database, call), call.account.account_id
         if self._trials[account_id] >= TRIALS_PER_ACCOUNT_MAX:
             raise errors.QueryTooFrequent
         self._trials[account_id] += 1
@@ -200,20 +201,19 @@ class WebhookCalls:
             raise wrong_member("from", "either from or event_id is needed")
         if body.event_id is not UNSET and not (body.until is body.types is body.cursor is UNSET):
             raise wrong_member("event_id", "an event is replayed without a span")
-        return await self._answered.answer(call, lambda call: self._replay(call, body))
+        return await self._answered.change(call, partial(self._replay, body))
 
-    async def _replay(self, call: V1Call, body: ReplayBody) -> HttpResponse:
-        row = await self._row(call)
+    async def _replay(self, body: ReplayBody, call: V1Call, transaction: DatabaseConnection) -> HttpResponse:
+        row = await _row(transaction, call)
         if not row.is_enabled:
             raise V1Refusal("webhook_off")
-        async with self._database.transaction() as transaction:
-            await _act(transaction, call)
-            try:
-                if body.event_id is not UNSET:
-                    return HttpResponse(encode(await _replay_one(transaction, row, body.event_id)))
-                return HttpResponse(encode(await self._replay_many(transaction, row, body)))
-            except errors.InvalidInput:  # disabled or removed a moment ago
-                raise V1Refusal("webhook_off") from None
+        await _act(transaction, call)
+        try:
+            if body.event_id is not UNSET:
+                return HttpResponse(encode(await _replay_one(transaction, row, body.event_id)))
+            return HttpResponse(encode(await self._replay_many(transaction, row, body)))
+        except errors.InvalidInput:  # disabled or removed a moment ago
+            raise V1Refusal("webhook_off") from None
 
     async def _replay_many(self, transaction: DatabaseConnection, row: WebhookRow, body: ReplayBody) -> ReplayView:
         assert body.since is not UNSET
@@ -239,7 +239,7 @@ class WebhookCalls:
         rows_max, cursor, status = rows_parameter(values), cursor_parameter(values), values.get("status")
         if status is not None and status not in OUTCOMES:
             raise wrong_parameter("status", f"one of {', '.join(OUTCOMES)}")
-        row = await self._row(call)
+        row = await _row(self._database, call)
         rows = await statements.webhooks.webhook_deliveries(
             self._database,
             account_id=row.account_id,
@@ -261,16 +261,15 @@ class WebhookCalls:
         except AddressRefused as refused:
             raise wrong_member("url", str(refused), "webhook_url_refused") from None
 
-    async def _row(self, call: V1Call) -> WebhookRow:
-        webhook_id = id_of(call.target)
-        row = None
-        if webhook_id is not None:
-            row = await statements.webhooks.webhook_find(
-                self._database, account_id=call.account.account_id, webhook_id=webhook_id
-            )
-        if row is None:
-            raise V1Refusal("webhook_not_found")
-        return row
+
+async def _row(db: Executor, call: V1Call) -> WebhookRow:
+    webhook_id = id_of(call.target)
+    row = None
+    if webhook_id is not None:
+        row = await statements.webhooks.webhook_find(db, account_id=call.account.account_id, webhook_id=webhook_id)
+    if row is None:
+        raise V1Refusal("webhook_not_found")
+    return row
 
 
 def webhook_view(row: WebhookRow, secret: str | None = None) -> WebhookView:

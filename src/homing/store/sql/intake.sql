@@ -205,6 +205,10 @@ RETURNING new.account_id, new.scope, new.key, new.digest, new.answer,
     coalesce(old.answered_at >= :since, false) AS is_earlier
 
 -- What a key was answered with since `since`. The sum keeps the planner from the index by time.
+-- Calls with one key take place one after the other, over all processes, until the transaction's end.
+-- name: answered_call_lock
+SELECT pg_advisory_xact_lock(hashtextextended('answered_call ' || :scope::text || ' ' || :key::text, :account_id))
+
 -- name: answered_call_find -> row? EarlierCall
 SELECT digest, answer FROM answered_call
 WHERE account_id = :account_id AND scope = :scope AND key = :key AND answered_at + interval '0 s' >= :since

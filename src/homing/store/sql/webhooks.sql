@@ -88,16 +88,21 @@ SET is_enabled = false, disabled_at = now(), disabled_for_failures = true
 WHERE account_id = :account_id AND webhook_id = :webhook_id AND is_enabled AND failing_since <= :disabled_since
 RETURNING webhook_id
 
--- Pushes the events of a span again, at most `rows_max` from `first_id` on: those that were never pushed to the endpoint
--- as well. What is still pending is left alone.
+-- Pushes the events of a span again, at most `rows_max` of the `looked_max` from `first_id` on: those that were never
+-- pushed to the endpoint as well. What is still pending is left alone. `last_id`: where it ended, if there may be more.
 -- name: webhook_replay -> row ReplayedEvents
 -- null: last_id
-WITH chosen AS MATERIALIZED (
+WITH looked AS MATERIALIZED (
     SELECT e.account_id, e.event_id, e.type, e.message_id, e.verification_id
     FROM event AS e
     WHERE e.account_id = :account_id AND e.event_id >= :first_id AND e.event_id < :beyond_id
-        AND e.type = ANY (:types::text[])
     ORDER BY e.event_id
+    LIMIT :looked_max
+), chosen AS MATERIALIZED (
+    SELECT account_id, event_id, type, message_id, verification_id
+    FROM looked
+    WHERE type = ANY (:types::text[])
+    ORDER BY event_id
     LIMIT :rows_max
 ), pushed AS MATERIALIZED (
     SELECT c.*, own.push_id
@@ -127,9 +132,11 @@ WITH chosen AS MATERIALIZED (
     ORDER BY c.event_id
     RETURNING event_id
 )
-SELECT (SELECT count(*) FROM again) + (SELECT count(*) FROM added) AS queued, count(*) AS events,
-    max(event_id) AS last_id
-FROM chosen
+SELECT (SELECT count(*) FROM again) + (SELECT count(*) FROM added) AS queued,
+    CASE
+        WHEN (SELECT count(*) FROM chosen) = :rows_max THEN (SELECT max(event_id) FROM chosen)
+        WHEN (SELECT count(*) FROM looked) = :looked_max THEN (SELECT max(event_id) FROM looked)
+    END AS last_id
 
 -- The latest pushes to an endpoint below an id, with their last attempt. `outcome`: of any or one.
 -- name: webhook_deliveries -> rows WebhookDelivery

@@ -233,10 +233,16 @@ async def answered_calls_take(
     return await fetch_rows(db, _SQL["answered_calls_take"], AnsweredCall, now, *columns(calls, 5), since)
 
 
+async def answered_call_lock(db: Executor, *, scope: str, key: str, account_id: int) -> None:
+    """What a key was answered with since `since`. The sum keeps the planner from the index by time. Calls with one
+    key take place one after the other, over all processes, until the transaction's end.
+    """
+    await execute(db, _SQL["answered_call_lock"], scope, key, account_id)
+
+
 async def answered_call_find(
     db: Executor, *, account_id: int, scope: str, key: str, since: datetime
 ) -> EarlierCall | None:
-    """What a key was answered with since `since`. The sum keeps the planner from the index by time."""
     return await fetch_row_or_none(db, _SQL["answered_call_find"], EarlierCall, account_id, scope, key, since)
 
 

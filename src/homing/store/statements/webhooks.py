@@ -55,7 +55,6 @@ class ReplayedEvents(msgspec.Struct, frozen=True, gc=False):
     """A row of `webhook_replay`."""
 
     queued: int
-    events: int
     last_id: int | None
 
 
@@ -141,6 +140,7 @@ async def webhook_replay(
     account_id: int,
     first_id: int,
     beyond_id: int,
+    looked_max: int,
     types: Sequence[str],
     rows_max: int,
     webhook_id: int,
@@ -148,8 +148,9 @@ async def webhook_replay(
     superseding: Sequence[str],
     url: str,
 ) -> ReplayedEvents:
-    """Pushes the events of a span again, at most `rows_max` from `first_id` on: those that were never pushed to the
-    endpoint as well. What is still pending is left alone.
+    """Pushes the events of a span again, at most `rows_max` of the `looked_max` from `first_id` on: those that were
+    never pushed to the endpoint as well. What is still pending is left alone. `last_id`: where it ended, if there
+    may be more.
     """
     return await fetch_row(
         db,
@@ -158,6 +159,7 @@ async def webhook_replay(
         account_id,
         first_id,
         beyond_id,
+        looked_max,
         types,
         rows_max,
         webhook_id,
