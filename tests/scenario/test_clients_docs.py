@@ -23,7 +23,7 @@ from tests.support.v1 import new_token
 
 ROOT = Path(__file__).parents[2]
 GUIDE = "docs/integrate/clients.md"
-FIRST_PAGES = ("README.md", "docs/start/quickstart.md")
+FIRST_PAGES = ("README.md", "docs/start/quickstart.md", "docs/integrate/verify.md")
 BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVED = "127.0.0.1:8080"
 DEMO_KEY = "hm_demo_7bz1lzh9"
