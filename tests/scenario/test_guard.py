@@ -3,20 +3,23 @@
 import base64
 import itertools
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from homing.api.smpp.statuses import VendorStatus
+from homing.guard.service import restore_addresses
 from homing.i18n.reasons import reason_text
 from homing.model import GuardAction, PushKind
 from homing.reasons import Reason, ReasonCode, decode_reason
 from homing.smpp.statuses import CommandStatus
 from tests.support.command import homing, homing_json
 from tests.support.esme import bound
-from tests.support.server import Account, Server, new_database, running
+from tests.support.server import QUEUED, Account, Server, new_database, running
 from tests.support.sink import Sink
+from tests.support.v1 import v1_client
 from tests.support.waiting import until
 
 COUNTER = itertools.count(1)
@@ -268,3 +271,75 @@ async def test_smpp_answers_with_a_status_of_its_own(server: Server, account: Ac
             return bool((await esme.submit(f"{prefix}001")).status == VendorStatus.DESTINATION_BLOCKED)
 
         assert await until(is_blocked)
+
+
+async def addresses_of(server: Server, account: Account) -> list[dict[str, Any]]:
+    rows = await server.query(
+        "SELECT * FROM guard_address WHERE account_id = $1 ORDER BY message_id", account.account_id
+    )
+    return [dict(row) for row in rows]
+
+
+async def test_an_end_users_address_is_kept_as_hashes_and_its_conversion_is_observed(
+    server: Server, account: Account
+) -> None:
+    client = await v1_client(server, account)
+    address = "93.184.216.34"
+    sent = await client.post(
+        "/v1/messages", {"to": "+8613800130001", "text": "your table", "end_user": {"ip": address}}
+    )
+    started = await client.post("/v1/verifications", {"to": f"{QUEUED}20000123", "end_user": {"ip": address}})
+    unnamed = await client.post("/v1/messages", {"to": "+8613800130001", "text": "your table"})
+    private = await client.post(
+        "/v1/messages", {"to": "+8613800130001", "text": "your table", "end_user": {"ip": "10.0.0.1"}}
+    )
+    assert [reply.status for reply in (sent, started, unnamed, private)] == [201] * 4
+    rows = await until(lambda: addresses_of(server, account), lambda rows: len(rows) == 2)
+    assert [row["message_id"] for row in rows] == [int(sent.json["id"]), int(started.json["id"])]
+    assert rows[0]["address"] == rows[1]["address"]
+    assert rows[0]["number"] != rows[1]["number"]
+    assert all(row["site"] is None for row in rows)
+    tables = await server.query(
+        "SELECT message::text AS kept FROM message WHERE account_id = $1"
+        " UNION ALL SELECT guard_address::text FROM guard_address WHERE account_id = $1"
+        " UNION ALL SELECT verification::text FROM verification WHERE account_id = $1",
+        account.account_id,
+    )
+    assert not any(address in row["kept"] for row in tables)
+    text = await server.query_row("SELECT text FROM message WHERE message_id = $1", int(started.json["id"]))
+    code = text["text"].split()[0]
+    checked = await client.post(f"/v1/verifications/{started.json['id']}/check", {"code": code})
+    assert checked.json["status"] == "verified"
+    restored = await restore_addresses(server.database, datetime.now(UTC))
+    own = [delta for delta in restored if delta.account_id == account.account_id]
+    assert [delta.is_conversion for delta in own] == [False, False, True]
+
+
+async def test_what_is_no_address_is_refused_by_name(server: Server, account: Account) -> None:
+    client = await v1_client(server, account)
+    for wrong in ("x", "1.2.3.4.5", "93.184.216.34, 10.0.0.1"):
+        body = {"to": "+8613800130001", "text": "x", "end_user": {"ip": wrong}}
+        problem = (await client.post("/v1/messages", body)).json
+        assert (problem["code"], problem["errors"][0]["pointer"]) == ("invalid_request", "#/end_user/ip")
+
+
+async def test_many_numbers_from_one_address_are_recorded_with_the_reason_and_without_the_address(
+    server: Server, account: Account
+) -> None:
+    client = await v1_client(server, account)
+
+    async def send(number: int) -> str:
+        body = {"to": f"+86138001{number:05}", "text": "x", "end_user": {"ip": "2606:4700:1:2::1"}}
+        return str((await client.post("/v1/messages", body)).json["id"])
+
+    async def decisions() -> list[dict[str, Any]]:
+        rows = await server.query(
+            "SELECT scope, reason FROM guard_decision WHERE account_id = $1 AND rule = 'address'", account.account_id
+        )
+        return [dict(row) for row in rows]
+
+    ids = [await send(number) for number in range(42)]
+    first = (await until(decisions))[0]
+    assert first["scope"].startswith("ip-")
+    assert "2606" not in f"{first}"
+    assert "from one end user's network" in await command(server, "message", "show", ids[-1])

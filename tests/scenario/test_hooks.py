@@ -20,6 +20,7 @@ from homing.model import CodeAlphabet, CodeTemplate
 from tests.support.client import Reply
 from tests.support.command import homing
 from tests.support.server import NO_ROUTE, QUEUED, Account, Server
+from tests.support.waiting import until
 
 COUNTER = itertools.count(1)
 
@@ -352,3 +353,26 @@ async def test_secrets_that_the_products_made_are_taken_as_they_are(server: Serv
         await server.settled()
         reply = await Hook(server, account, key, secret).post(product, BODIES[product](number(), "561166"))
         assert reply.body == b"{}", reply
+
+
+async def test_the_end_users_address_reaches_the_guard_from_each_product_that_sends_it(
+    server: Server, hook: Hook
+) -> None:
+    address = "93.184.216.34"
+    supabase = {**supabase_body("+8613800130061", "561166"), "metadata": {"ip_address": address}}
+    logto = {**logto_body("+8613800130062", "561166"), "ip": address}
+    generic = {**generic_body("+8613800130063", "561166"), "ip": address}
+    for product, body in (("supabase", supabase), ("logto", logto), ("generic", generic)):
+        assert (await hook.post(product, body)).status == 200
+    for n, garbage in enumerate((7, None, {"v4": address}, "x" * 100_000, "10.0.0.1")):
+        assert (
+            await hook.post("generic", {**generic_body(f"+861380013007{n}", "561166"), "ip": garbage})
+        ).status == 200
+
+    async def hashes() -> list[int]:
+        rows = await server.query("SELECT address FROM guard_address WHERE account_id = $1", hook.account.account_id)
+        return [row["address"] for row in rows]
+
+    kept = await until(hashes, lambda rows: len(rows) >= 3)
+    assert len(kept) == 3
+    assert len(set(kept)) == 1

@@ -57,10 +57,15 @@ class V1MessageCalls(V1Caller):
         reference: str = "",
         app: str = "",
         send_at: datetime | None = None,
+        end_user_ip: str = "",
         idempotency_key: str = "",
     ) -> ClientCall[Message]:
-        """POST /v1/messages: a message to one number. `send_at`: within 5 days; None: at once."""
+        """POST /v1/messages: a message to one number. `send_at`: within 5 days; None: at once. `end_user_ip`: the
+        address that a person requested it from, as evidence against SMS pumping.
+        """
         parameters = {**_item(to, text, sender, reference), **_common(app, send_at)}
+        if end_user_ip:
+            parameters["end_user"] = {"ip": end_user_ip}
         return post(MESSAGES, parameters, idempotency_key, read_message)
 
     def send_many(

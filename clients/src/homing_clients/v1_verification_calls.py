@@ -24,9 +24,11 @@ class V1VerificationCalls(V1Caller):
         sender: str = "",
         reference: str = "",
         app: str = "",
+        end_user_ip: str = "",
         idempotency_key: str = "",
     ) -> ClientCall[Verification]:
-        """POST /v1/verifications: sends a code. `code`: your own; "": Homing makes one.
+        """POST /v1/verifications: sends a code. `code`: your own; "": Homing makes one. `end_user_ip`: the address that
+        the person's request came from, as evidence against SMS pumping.
 
         Raises `NumberLimit`, whose `retry_after_s` says when the number may be sent a code again.
         """
@@ -37,6 +39,7 @@ class V1VerificationCalls(V1Caller):
             "from": sender,
             "reference": reference,
             "app": app,
+            "end_user": {"ip": end_user_ip} if end_user_ip else None,
         }
         return post(VERIFICATIONS, {"to": to, **given(optional)}, idempotency_key, read_verification)
 

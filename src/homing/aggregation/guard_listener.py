@@ -20,7 +20,14 @@ from homing.guard.persistence import (
 )
 from homing.guard.risk import DestinationRisks, LearnedRisk, learn_risks
 from homing.guard.rules import GuardRules
-from homing.guard.service import read_country_traffic, read_risk_settings, read_rules
+from homing.guard.service import (
+    GUARD_ADDRESSES_KEPT,
+    read_country_traffic,
+    read_risk_settings,
+    read_rules,
+    restore_addresses,
+    take_addresses,
+)
 from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkKey, RangeKey, Verdict, encode_snapshot
 from homing.i18n.reasons import reason_text
 from homing.learning.learner import RoutingLearner
@@ -80,6 +87,7 @@ class GuardListener:
         now = datetime.fromtimestamp(now_s, UTC)
         if not self._is_restored:
             await self._restore(database, now)
+            self.model.observe_addresses(await restore_addresses(database, now))
             self._is_restored = True
         if now_s - self._updated_s < limits.GUARD_SNAPSHOT_S:
             return
@@ -89,6 +97,7 @@ class GuardListener:
             self._lifted_at = max(self._lifted_at, row.lifted_at)
         if now_s - self._risks_s >= GUARD_RISKS_S:
             await self._read_settings(database, now)
+        self.model.observe_addresses(await take_addresses(database))
         learner = self._learner()
         await asyncio.to_thread(self.model.update, now_s, learner.expected_rate, learner.reporting)
         snapshot = self.model.snapshot
@@ -100,6 +109,7 @@ class GuardListener:
         if now_s - self._deleted_s >= limits.CONCLUSIONS_FORGET_S:
             self._deleted_s = now_s
             await statements.guard.guard_delete_old(database, before=now - timedelta(days=limits.GUARD_KEEP_DAYS))
+            await statements.guard.guard_addresses_forget(database, before=now - GUARD_ADDRESSES_KEPT)
 
     async def _read_settings(self, database: Database, now: datetime) -> None:
         """Operators' rules and risks, and once a day the risks that the days before taught."""

@@ -20,6 +20,7 @@ from homing.app.runtime import Runtime
 from homing.conversions.recorder import ConversionRecorder
 from homing.delivery.safe_http import SafeHttpClient
 from homing.dialects.serving import HttpDialect, Services
+from homing.guard.end_users import AddressHasher
 from homing.guard.service import GuardService
 from homing.intake.intake import Intake
 from homing.ledger.balances import BalanceReader
@@ -46,7 +47,8 @@ async def open_api(runtime: Runtime) -> None:
     numbering = Numbering.load()
     http_client = await runtime.enter(SafeHttpClient(config.networks(settings.push.allowed_networks)))
     catalogue = await runtime.enter(CatalogueCache(database))
-    guard = await runtime.enter(GuardService(database, clock.unix_s))
+    addresses = AddressHasher(runtime.vault)
+    guard = await runtime.enter(GuardService(database, clock.unix_s, addresses))
     directory = Directory(database=database, vault=runtime.vault, email_keyed=runtime.dialects.email_keyed)
     pushing_carriers = PushingCarriers(database=database, vault=runtime.vault, clock=clock)
     runtime.follow_settings(catalogue, guard, directory, pushing_carriers)
@@ -58,6 +60,7 @@ async def open_api(runtime: Runtime) -> None:
         next_id=runtime.node.next_id,
         clock=clock,
         check=guard.check,
+        note=guard.note,
     )
     inbox = ReceiptInbox(
         database=database, clock=clock, work_metrics=WorkMetrics(runtime.registry), dialects=runtime.dialects
@@ -96,6 +99,7 @@ async def open_api(runtime: Runtime) -> None:
         steady_s=clock.unix_s,
         vault=runtime.vault,
         http_client=http_client,
+        addresses=addresses,
     )
     inbound = InboundMessages(
         database=database, numbering=numbering, next_id=runtime.node.next_id, dialects=runtime.dialects

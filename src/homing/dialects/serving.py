@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # every command and process knows the dialects; an api proces
     from homing.common.crypto import Vault
     from homing.conversions.recorder import ConversionRecorder
     from homing.delivery.safe_http import SafeHttpClient
+    from homing.guard.end_users import AddressHasher
     from homing.intake.intake import Intake
     from homing.ledger.balances import BalanceReader
     from homing.messages.lookup import MessageLookup
@@ -35,8 +36,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     account's money and messages. `query_budget`: an account's rate of queries. `conversions`: records conversions.
     `verifications`: sends and checks codes. `database`: for queries that are this dialect's alone. `dialects`: all
     that there are, for what changes another dialect's message. `steady_s`: Unix time by the process's clock, which
-    does not step back. `vault`: opens and seals secrets. `http_client`: posts to customers' addresses. `settings`: the
-    dialect's section, of its own `settings` type; None without one.
+    does not step back. `vault`: opens and seals secrets. `http_client`: posts to customers' addresses. `addresses`:
+    hashes those of end users, who request what is sent. `settings`: the dialect's section, of its own `settings` type;
+    None without one.
     """
 
     directory: Directory
@@ -53,6 +55,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     steady_s: Callable[[], float]
     vault: Vault
     http_client: SafeHttpClient
+    addresses: AddressHasher
     settings: Any = None
 
 

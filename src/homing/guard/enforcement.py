@@ -10,10 +10,12 @@ from typing import Final
 
 import msgspec
 
-from homing.guard.policy import LEVELS
+from homing.guard.end_users import EndUserAddress, address_name
+from homing.guard.policy import LEVELS, GuardPolicy
 from homing.guard.rules import RULES, CountryBudget, GuardRules, RuleMode
 from homing.guard.snapshot import (
     WHOLE_NETWORK,
+    AddressKey,
     Allowance,
     GuardSnapshot,
     NetworkKey,
@@ -26,12 +28,13 @@ from homing.reasons import Reason, ReasonCode
 from homing.text.numbers import Destination
 
 GUARD_COUNTED_RANGES_MAX: Final = 100_000  # that an enforcer counts between two snapshots
+GUARD_COUNTED_ADDRESSES_MAX: Final = 100_000  # addresses and prefixes likewise
 GUARD_REPEATS_MAX: Final = 4  # messages to one number that are not counted in a burst
 GUARD_PROBE_LOST_S: Final = 30.0  # after which a probe that the model has not observed is taken for lost
 GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages between two snapshots to ranges of a network without history
 
 
-DENY, BUDGET, RANGE, BURST, NETWORK, FLOOD = range(len(RULES))
+DENY, BUDGET, RANGE, BURST, NETWORK, FLOOD, ADDRESS = range(len(RULES))
 RULE_NAMES: Final = tuple(RULES)
 COUNTS_S: Final = 10.0  # for which messages stay counted where no new snapshot comes
 SNAPSHOT_AGE_S_MAX: Final = 120.0  # beyond it a snapshot's own counts are disregarded
@@ -40,7 +43,9 @@ DAY_S: Final = 86_400
 
 
 class GuardRequest(msgspec.Struct, frozen=True, gc=False):
-    """A message that the guard decides on. `charge_micro`: its price, all segments together."""
+    """A message that the guard decides on. `charge_micro`: its price, all segments together. `end_user`: who requested
+    it, where the customer tells.
+    """
 
     account_id: int
     app_id: str
@@ -48,6 +53,7 @@ class GuardRequest(msgspec.Struct, frozen=True, gc=False):
     number: str
     destination: Destination
     charge_micro: int
+    end_user: EndUserAddress | None = None
 
 
 class GuardDecision(msgspec.Struct, frozen=True):
@@ -105,12 +111,13 @@ class _AccountCounts:
 class _Counts:
     """What this process accepted in a time. `blocks`: how many blocks of numbers are held in all."""
 
-    __slots__ = ("accounts", "blocks", "countries", "networks")
+    __slots__ = ("accounts", "addresses", "blocks", "countries", "networks")
 
     def __init__(self) -> None:
         self.networks: dict[NetworkKey, _NetworkCounts] = {}
         self.countries: dict[tuple[int, str, str], int] = {}
         self.accounts: dict[tuple[int, str], _AccountCounts] = {}
+        self.addresses: dict[AddressKey, int] = {}
         self.blocks = 0
 
 
@@ -126,7 +133,8 @@ class _NetworkView:
 
 
 class Enforcer:
-    def __init__(self) -> None:
+    def __init__(self, policy: GuardPolicy | None = None) -> None:
+        self._policy = policy or GuardPolicy()
         self._rules = GuardRules()
         self._snapshot = GuardSnapshot()
         self._views: Mapping[NetworkKey, _NetworkView] = {}
@@ -174,11 +182,20 @@ class Enforcer:
             decision = self._check_budget(request, budget, modes[BUDGET], now_s)
             if decision.action is GuardAction.BLOCK:
                 return decision
+        end_user = request.end_user
+        if end_user is not None and modes[ADDRESS]:
+            of_address = self._check_address(request, end_user, modes[ADDRESS], now_s)
+            if of_address.action is GuardAction.BLOCK:
+                return of_address
+            if of_address.action > decision.action:
+                decision = of_address
         of_model = self._check_model(request, (account_id, request.app_id, network), modes, now_s)
         if of_model.action > decision.action:
             decision = of_model
         if budget is not None and decision.action is not GuardAction.BLOCK:
             self._count_charge(account_id, country, request.charge_micro)
+        if end_user is not None and decision.action is not GuardAction.BLOCK:
+            self._count_address(request, end_user)
         return decision
 
     # ---- verdicts and limits of the model
@@ -304,6 +321,42 @@ class Enforcer:
             if unverified >= network_limits.country.limit:
                 return _flood(mode, country, unverified, network_limits.country.limit)
         return PASS
+
+    # ---- end users' addresses
+
+    def _check_address(
+        self, request: GuardRequest, end_user: EndUserAddress, mode: RuleMode, now_s: float
+    ) -> GuardDecision:
+        """By verdicts on the address and its prefixes, then by their unverified messages."""
+        snapshot, account_id, app_id = self._snapshot, request.account_id, request.app_id
+        if (account_id, app_id) not in snapshot.reporting_apps:
+            mode = RuleMode.MONITOR
+        is_fresh = now_s - snapshot.made_s <= SNAPSHOT_AGE_S_MAX
+        for part, hashed in end_user.parts:
+            key = account_id, app_id, hashed
+            standing = snapshot.addresses.get(key)
+            if standing is not None and standing.verdict is not None:
+                if standing.verdict.until_s > now_s:
+                    return _decision(mode, ADDRESS, standing.verdict.reason, address_name(hashed))
+                standing = None
+            counted = float(self._counts.addresses.get(key, 0) + self._earlier.addresses.get(key, 0))
+            limit = self._policy.address_floor(part)
+            if standing is not None and is_fresh:
+                counted, limit = counted + standing.counted, standing.limit
+            if counted >= limit:
+                reason = Reason.of(
+                    ReasonCode.GUARD_ADDRESS_BURST, part=part, messages=round(counted), limit=round(limit)
+                )
+                return _decision(mode, ADDRESS, reason, address_name(hashed))
+        return PASS
+
+    def _count_address(self, request: GuardRequest, end_user: EndUserAddress) -> None:
+        if len(self._counts.addresses) >= GUARD_COUNTED_ADDRESSES_MAX:
+            self._begin_counts()
+        counts = self._counts.addresses
+        for _part, hashed in end_user.parts:
+            key = request.account_id, request.app_id, hashed
+            counts[key] = counts.get(key, 0) + 1
 
     # ---- budgets
 

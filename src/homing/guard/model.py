@@ -5,10 +5,11 @@ It runs in the process that adds up statistics, observes every delta there, and 
 concludes is a snapshot (guard/snapshot.py). docs/internals/guard.md describes the method.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from homing.common import histogram
+from homing.guard.address_model import AddressDelta, AddressModel
 from homing.guard.budgets import UsageCounter
 from homing.guard.decay import Decay
 from homing.guard.policy import LEVELS, GuardPolicy
@@ -51,6 +52,7 @@ class FraudModel:
         self._scorer = Scorer(self.state)
         self._decay = Decay(self.state)
         self._usage = UsageCounter()
+        self._addresses = AddressModel(self._policy, self.state.app, self._rate_in)
         self._observed: set[RangeKey] = set()  # since the last update
         self._observed_wide: set[RangeKey] = set()  # of more than 1,000 numbers
         self._watched: dict[RangeKey, float] = {}  # silent ranges that are scored without further messages, until when
@@ -74,6 +76,13 @@ class FraudModel:
         for delta in deltas:
             if delta.submitted or delta.converted:
                 self._observe(delta)
+
+    def observe_addresses(self, deltas: Sequence[AddressDelta]) -> None:
+        self._addresses.observe(deltas)
+
+    def _rate_in(self, account_id: int, app_id: str, network: str) -> float:
+        state = self.state.networks.get((account_id, app_id, network))
+        return 0.0 if state is None else state.rate
 
     def _observe(self, delta: Delta) -> None:
         state = self.state
@@ -155,6 +164,7 @@ class FraudModel:
         for key in self._verdicts.expired(now_s):
             self._release(key)
         self._update_limits(now_s, minute)
+        self._addresses.update(now_s)
         self.snapshot = GuardSnapshot(
             made_s=now_s,
             networks=dict(self._limits),
@@ -162,6 +172,7 @@ class FraudModel:
             allowances=allowances,
             usage=self._usage.usage(),
             reporting_apps=frozenset(key for key, app in self.state.apps.items() if app.reports_conversions),
+            addresses=self._addresses.standings,
             due_probes=self._verdicts.due_probes(now_s),
         )
 

@@ -49,6 +49,12 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     country_unverified_floor: float = 1200.0  # and to a country
     unverified_factor: float = 3.0  # and for each conversion of the last half hour and of the busiest hour
 
+    # End users' addresses and their prefixes
+    address_messages_min: float = 6.0  # to different numbers; with fewer none is flagged
+    address_unverified_floor: float = 40.0  # unverified messages within minutes that always pass from an address or /64
+    prefix_unverified_floor: float = 160.0  # and from a /24 of IPv4 or a /48 of IPv6
+    address_verdict_s: float = 1_800.0  # length of a verdict, doubled each time; then the evidence begins anew
+
     # Probes: messages to flagged ranges that are let through, to see whether they convert
     probe_interval_s: float = 600.0  # to the first; doubled by each silent probe and each earlier verdict
     probe_interval_s_min: float = 60.0  # halved by each probe that converts, down to this
@@ -60,3 +66,7 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     verdict_s_max: float = 86_400.0
     history_half_life_s: float = 3 * 86_400.0
     contagion_s: float = 86_400.0  # for which a flagged range counts against its neighbours
+
+    def address_floor(self, part: str) -> float:
+        """Of an `AddressPart`. A host of IPv6 has a whole /64."""
+        return self.prefix_unverified_floor if part in ("/24", "/48") else self.address_unverified_floor

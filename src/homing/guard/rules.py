@@ -16,7 +16,7 @@ class RuleMode(enum.IntEnum):
     BLOCK = 2
 
 
-RuleName = Literal["deny", "budget", "range", "burst", "network", "flood"]
+RuleName = Literal["deny", "budget", "range", "burst", "network", "flood", "address"]
 RULES: Final[Mapping[RuleName, str]] = {
     "deny": "the destination is on the deny list",
     "budget": "the country's budget is used up",
@@ -24,6 +24,7 @@ RULES: Final[Mapping[RuleName, str]] = {
     "burst": "more messages to a number range than pass before it is scored",
     "network": "the whole network is flagged as SMS pumping",
     "flood": "too many messages to a network or country without a conversion so far",
+    "address": "many numbers from one end user's address or network prefix, and few conversions",
 }
 DEFAULT_MODES: Final[Mapping[RuleName, RuleMode]] = {
     "deny": RuleMode.BLOCK,  # an order, not an estimate
@@ -32,6 +33,7 @@ DEFAULT_MODES: Final[Mapping[RuleName, RuleMode]] = {
     "burst": RuleMode.MONITOR,
     "network": RuleMode.MONITOR,
     "flood": RuleMode.MONITOR,
+    "address": RuleMode.MONITOR,
 }
 ACCOUNTS_CACHED_MAX: Final = 100_000
 

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
 import structlog
 
 from homing import errors, limits
+from homing.guard.address_model import ADDRESS_WINDOW_MIN, AddressDelta
+from homing.guard.end_users import AddressHasher, EndUserAddress
 from homing.guard.enforcement import Enforcer, GuardDecision, GuardRequest
 from homing.guard.risk import CountryTraffic, RiskLevel, RiskSetting
 from homing.guard.rules import CountryBudget, GuardRules, ListEntry, RuleMode
@@ -18,9 +20,13 @@ from homing.reasons import encode_reason
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.refreshing import refresh_on_change
-from homing.store.statements.guard import GuardBudgetRow, NewGuardDecision
+from homing.store.statements.guard import GuardAddressRow, GuardBudgetRow, NewGuardAddress, NewGuardDecision
+from homing.store.statements.intake import NewMessage
 
 GUARD_DECISIONS_PENDING_MAX: Final = 50_000  # not yet stored; beyond it they are counted and dropped
+GUARD_ADDRESSES_PENDING_MAX: Final = 50_000  # likewise
+GUARD_ADDRESSES_KEPT: Final = timedelta(hours=24)
+GUARD_ADDRESS_ROWS_MAX: Final = 20_000  # that a round of the model observes
 GUARD_DECISIONS_BATCH_MAX: Final = 1_000
 GUARD_DECISIONS_LINGER_S: Final = 0.5
 GUARD_RISK_DAYS: Final = 30  # before today, that the learned risk of countries rests on
@@ -33,12 +39,15 @@ class GuardService:
     them; what does not fit is counted in the log.
     """
 
-    def __init__(self, database: Database, unix_s: Callable[[], float]) -> None:
+    def __init__(self, database: Database, unix_s: Callable[[], float], addresses: AddressHasher | None = None) -> None:
+        """`addresses`: hashes numbers beside end users' addresses; None where no door takes addresses."""
         self._database = database
         self._unix_s = unix_s
         self._enforcer = Enforcer()
         self._rules_stale, self._snapshot_stale = asyncio.Event(), asyncio.Event()
+        self._hasher = addresses
         self._decisions: list[NewGuardDecision] = []
+        self._addresses: list[NewGuardAddress] = []
         self._dropped = 0
         self._has_decisions = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -69,8 +78,28 @@ class GuardService:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(errors.PlatformFailure):
-            while self._decisions:
+            while self._decisions or self._addresses:
                 await self._flush()
+
+    def note(self, end_user: EndUserAddress, messages: Sequence[NewMessage]) -> None:
+        """Has it stored, a little later, who requested messages that were accepted."""
+        if self._hasher is None or len(self._addresses) + len(messages) > GUARD_ADDRESSES_PENDING_MAX:
+            self._dropped += len(messages)
+            return
+        self._addresses += [
+            NewGuardAddress(
+                message_id=message.message_id,
+                account_id=message.account_id,
+                app_id=message.app_id,
+                network=message.mcc + message.mnc,
+                address=end_user.address,
+                prefix=end_user.prefix,
+                site=end_user.site,
+                number=self._hasher.of_number(message.account_id, message.number),
+            )
+            for message in messages
+        ]
+        self._has_decisions.set()
 
     def check(self, request: GuardRequest) -> GuardDecision:
         """Decides on a message, and has the decision stored unless it just passes."""
@@ -119,7 +148,7 @@ class GuardService:
             self._has_decisions.clear()
             await asyncio.sleep(GUARD_DECISIONS_LINGER_S)
             try:
-                while self._decisions:
+                while self._decisions or self._addresses:
                     await self._flush()
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="guard_decisions", failure=str(failure))
@@ -133,12 +162,17 @@ class GuardService:
 
     async def _flush(self) -> None:
         batch = self._decisions[:GUARD_DECISIONS_BATCH_MAX]
-        await statements.guard.guard_decisions_add(self._database, decisions=batch)
-        del self._decisions[: len(batch)]
+        if batch:
+            await statements.guard.guard_decisions_add(self._database, decisions=batch)
+            del self._decisions[: len(batch)]
+        messages = self._addresses[:GUARD_DECISIONS_BATCH_MAX]
+        if messages:
+            await statements.guard.guard_addresses_add(self._database, messages=messages)
+            del self._addresses[: len(messages)]
 
     def _drop(self, count: int) -> None:
-        self._dropped += len(self._decisions[:count])
-        del self._decisions[:count]
+        self._dropped += len(self._decisions[:count]) + len(self._addresses[:count])
+        del self._decisions[:count], self._addresses[:count]
 
 
 async def read_rules(database: Database) -> GuardRules:
@@ -175,3 +209,36 @@ async def read_country_traffic(database: Database, now: datetime) -> Sequence[Co
 
 def _budget(row: GuardBudgetRow) -> CountryBudget:
     return CountryBudget(row.hour_messages, row.day_messages, row.hour_micro, row.day_micro)
+
+
+async def take_addresses(database: Database) -> Sequence[AddressDelta]:
+    """What came of end users' addresses since the last call."""
+    rows = await statements.guard.guard_address_take(database, rows_max=GUARD_ADDRESS_ROWS_MAX)
+    return [_address_delta(row, row.is_conversion) for row in rows]
+
+
+async def restore_addresses(database: Database, now: datetime) -> Sequence[AddressDelta]:
+    """What a new model begins with: the messages of its window, oldest first, each before its conversion."""
+    async with database.transaction() as transaction:
+        await statements.guard.guard_address_skip(transaction)
+        rows = await statements.guard.guard_addresses_read(
+            transaction, since=now - timedelta(minutes=ADDRESS_WINDOW_MIN), rows_max=10 * GUARD_ADDRESS_ROWS_MAX
+        )
+    deltas = []
+    for row in reversed(rows):
+        deltas.append(_address_delta(row, False))
+        if row.is_conversion:
+            deltas.append(_address_delta(row, True))
+    return deltas
+
+
+def _address_delta(row: GuardAddressRow, is_conversion: bool) -> AddressDelta:
+    return AddressDelta(
+        account_id=row.account_id,
+        app_id=row.app_id,
+        network=row.network,
+        minute=row.minute,
+        end_user=EndUserAddress(row.address, row.prefix, row.site),
+        number=row.number,
+        is_conversion=is_conversion,
+    )

@@ -13,6 +13,8 @@ NetworkKey = tuple[int, str, str]
 """Account, app, network (MCC and MNC)."""
 RangeKey = tuple[int, str, str, str]
 """Account, app, network, and the range's first digits."""
+AddressKey = tuple[int, str, int]
+"""Account, app, and the hash of an end user's address or of its prefix (guard/end_users.py)."""
 WHOLE_NETWORK: Final = ""
 """In place of a range's digits."""
 
@@ -47,6 +49,16 @@ class NetworkLimits(msgspec.Struct, frozen=True, array_like=True):
     may_block: bool = True
 
 
+class AddressStanding(msgspec.Struct, frozen=True, array_like=True):
+    """An end user's address or prefix: its verdict, or how many unverified messages of its last minutes were counted,
+    and from which number no more pass.
+    """
+
+    verdict: Verdict | None
+    counted: float
+    limit: float
+
+
 class BudgetUsage(msgspec.Struct, frozen=True, array_like=True):
     """An account's messages and money to a country, in an hour and on a day of UTC, each as periods since 1970."""
 
@@ -68,6 +80,7 @@ class GuardSnapshot(msgspec.Struct, frozen=True):
     usage: Mapping[tuple[int, str], BudgetUsage] = {}  # by account and country
     reporting_apps: Set[tuple[int, str]] = frozenset()  # (account, app) whose conversions are reported
     due_probes: Set[RangeKey] = frozenset()  # what is flagged and of which one message is to pass
+    addresses: Mapping[AddressKey, AddressStanding] = {}
 
     def without_fraud(self, deltas: Sequence[Delta]) -> Sequence[Delta]:
         """The deltas of messages that `is_fraud` does not hold of."""
@@ -95,10 +108,13 @@ class _EncodedSnapshot(msgspec.Struct, frozen=True, array_like=True):
     usage: list[tuple[tuple[int, str], BudgetUsage]]
     reporting_apps: list[tuple[int, str]]
     due_probes: list[RangeKey]
+    addresses: list[tuple[AddressKey, AddressStanding]]
 
 
 def encode_snapshot(snapshot: GuardSnapshot, ranges_max: int) -> bytes:
-    """For other processes. At most `ranges_max` verdicts, the latest, and as many allowances and probes."""
+    """For other processes. At most `ranges_max` verdicts, the latest, and as many allowances, probes and
+    addresses.
+    """
     verdicts = sorted(snapshot.verdicts.items(), key=lambda pair: -pair[1].since_s)[:ranges_max]
     encoded = _EncodedSnapshot(
         made_s=snapshot.made_s,
@@ -108,6 +124,7 @@ def encode_snapshot(snapshot: GuardSnapshot, ranges_max: int) -> bytes:
         usage=list(snapshot.usage.items()),
         reporting_apps=list(snapshot.reporting_apps),
         due_probes=list(snapshot.due_probes)[:ranges_max],
+        addresses=list(snapshot.addresses.items())[-ranges_max:],  # the flagged ones stand last
     )
     return msgspec.msgpack.encode(encoded)
 
@@ -123,4 +140,5 @@ def decode_snapshot(encoded: bytes) -> GuardSnapshot:
         usage=dict(decoded.usage),
         reporting_apps=frozenset(decoded.reporting_apps),
         due_probes=frozenset(decoded.due_probes),
+        addresses=dict(decoded.addresses),
     )

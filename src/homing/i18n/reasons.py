@@ -20,6 +20,13 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.GUARD_BUDGET_DAY_MONEY: Phrase("{spent_micro} spent today, the budget allows {limit_micro}"),
     ReasonCode.GUARD_BURST: Phrase("{messages} messages within minutes, {limit} pass before the range is assessed"),
     ReasonCode.GUARD_FLOOD: Phrase("{messages} recent messages without a conversion, at most {limit} may be open"),
+    ReasonCode.GUARD_ADDRESS_BURST: Phrase(
+        "{messages} messages within minutes from one end user's network ({part}), {limit} may be unverified"
+    ),
+    ReasonCode.GUARD_ADDRESS_UNCONVERTED: Phrase(
+        "{messages} numbers from one end user's network ({part}); conversions: {conversions} observed, {expected}"
+        " expected; odds of SMS pumping (AIT) {odds} to 1"
+    ),
     ReasonCode.GUARD_RANGE_UNCONVERTED: Phrase(
         "conversions: {conversions} observed, {expected} expected; odds of SMS pumping (AIT) {odds} to 1"
     ),
@@ -134,6 +141,8 @@ TITLES: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.GUARD_BUDGET_DAY_MONEY: Phrase("Daily money budget spent"),
     ReasonCode.GUARD_BURST: Phrase("Burst to a range"),
     ReasonCode.GUARD_FLOOD: Phrase("Too many open messages"),
+    ReasonCode.GUARD_ADDRESS_BURST: Phrase("Burst from an address"),
+    ReasonCode.GUARD_ADDRESS_UNCONVERTED: Phrase("Address without conversions"),
     ReasonCode.GUARD_RANGE_UNCONVERTED: Phrase("Range without conversions"),
     ReasonCode.GUARD_RANGE_DENSE: Phrase("Unusually dense range"),
     ReasonCode.GUARD_NETWORK_UNCONVERTED: Phrase("Network without conversions"),
@@ -185,6 +194,7 @@ NAMES: Final[Mapping[str, Phrase]] = {
     "burst": Phrase("Burst"),
     "network": Phrase("Whole network"),
     "flood": Phrase("Flood"),
+    "address": Phrase("End user's address"),
 }
 """Names of the guard's rules."""
 

@@ -11,6 +11,7 @@ import structlog
 
 from homing import errors, limits
 from homing.common.batching import Batcher
+from homing.guard.end_users import EndUserAddress
 from homing.intake.commit import LeftOut, commit_on_terms
 from homing.intake.prepare import GuardCheck, PreparedSubmission, prepare
 from homing.intake.repeats import submit_unrepeated
@@ -19,6 +20,7 @@ from homing.intake.terms import NO_TERMS, EarlierAnswer
 from homing.observe.logs import is_debug
 from homing.routing.catalogue_cache import CatalogueCache
 from homing.store.database import Database
+from homing.store.statements.intake import NewMessage
 from homing.store.submissions import Payment, submit
 from homing.text.numbers import Destination, Numbering
 
@@ -30,6 +32,7 @@ REQUERY_ROUNDS_MAX: Final = 8  # how often a batch is reduced to what the balanc
 log = structlog.get_logger()
 
 Clock = Callable[[], datetime]
+NoteEndUser = Callable[[EndUserAddress, Sequence[NewMessage]], None]
 SubmitOutcome = errors.HomingError | EarlierAnswer | None
 """Why a submission was not accepted; None: it is stored, charged and queued."""
 
@@ -50,13 +53,16 @@ class Intake:
         next_id: Callable[[], int],
         clock: Clock = utc_now,
         check: GuardCheck | None = None,
+        note: NoteEndUser | None = None,
     ) -> None:
+        """`check`: the guard's. `note`: takes the messages that an end user requested, once they are stored."""
         self._database = database
         self._catalogue_cache = catalogue_cache
         self._numbering = numbering
         self._next_id = next_id
         self._clock = clock
         self._check = check
+        self._note = note
         self._commits: Batcher[PreparedSubmission, SubmitOutcome] = Batcher(
             self._commit,
             weight_max=limits.SUBMIT_MESSAGES_MAX,
@@ -152,6 +158,7 @@ class Intake:
                     available_micro = payment.available_micro
                     if payment.is_paid:
                         outcomes.update((id(prepared), None) for prepared in tried[account_id])
+                        self._note_end_users(tried[account_id])
                         available_micro -= sum(prepared.total_micro for prepared in tried[account_id])
                 undecided = [
                     prepared
@@ -170,6 +177,11 @@ class Intake:
                 return [outcomes[id(prepared)] for prepared in batch]
         overloaded = errors.Overloaded("the balance changes faster than it can be read")
         return [outcomes.get(id(prepared), overloaded) for prepared in batch]
+
+    def _note_end_users(self, stored: Sequence[PreparedSubmission]) -> None:
+        for prepared in stored:
+            if prepared.end_user is not None and self._note is not None:
+                self._note(prepared.end_user, prepared.messages)
 
     async def _submit(self, batch: Sequence[PreparedSubmission]) -> tuple[Mapping[int, Payment], LeftOut]:
         if any(prepared.terms is not NO_TERMS for prepared in batch):

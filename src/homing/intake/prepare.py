@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from homing import errors, limits
+from homing.guard.end_users import EndUserAddress
 from homing.guard.enforcement import PASS, GuardDecision, GuardRequest
 from homing.intake.kept_references import kept_references
 from homing.intake.quotas import quota_takes
@@ -39,6 +40,7 @@ class PreparedSubmission(msgspec.Struct, frozen=True):
     messages: list[NewMessage]
     results: list[SubmitResult]
     terms: SubmissionTerms = NO_TERMS
+    end_user: EndUserAddress | None = None
 
 
 def prepare(
@@ -79,6 +81,7 @@ def prepare(
                         number=recipient.number,
                         destination=destination,
                         charge_micro=charge_micro,
+                        end_user=submission.end_user,
                     )
                 )
                 if decision.action is GuardAction.BLOCK:
@@ -160,7 +163,7 @@ def prepare(
         terms = msgspec.structs.replace(terms, limits=(*terms.limits, *takes))
     if submission.repeated_references is not RepeatedReferences.SENT:
         terms = msgspec.structs.replace(terms, references=kept_references(messages))
-    return PreparedSubmission(account.account_id, total_micro, messages, results, terms)
+    return PreparedSubmission(account.account_id, total_micro, messages, results, terms, submission.end_user)
 
 
 def _another(ranked: RankedCandidates, message_id: int, avoid: frozenset[int]) -> RouteCandidate | None:

@@ -12,6 +12,7 @@ from homing.common import ids
 from homing.common.batching import Batcher
 from homing.conversions.recorder import ConversionReport, record_conversions
 from homing.dialects.base import Dialects
+from homing.guard.end_users import EndUserAddress
 from homing.intake.commit import find_answer
 from homing.intake.intake import Intake
 from homing.intake.prepare import PreparedSubmission
@@ -63,7 +64,8 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
     made as the template says, else of `DEFAULT_CODE_CHARS` digits. `sender`: "" for the template's or the account's.
     `number_limits`: besides the app's own.
     `text`: with `CODE_MARK`, in place of the template's; "" for that. `once`: builds what a repetition of the call is
-    answered with; of a test number from a submission without messages, whose only result has the ID.
+    answered with; of a test number from a submission without messages, whose only result has the ID. `end_user`: who
+    requested it, as evidence for the guard.
     """
 
     account: Profile
@@ -79,6 +81,7 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
     number_limits: Sequence[SendLimit] = ()
     once: AnswerOnce | None = None
     notes: dict[str, object] | None = None
+    end_user: EndUserAddress | None = None
 
 
 class SentCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +199,7 @@ class Verifications:
                     once=new.once,
                     code=CodeSend(verification=verification),
                 ),
+                end_user=new.end_user,
             ),
             message_id,
         )

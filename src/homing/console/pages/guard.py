@@ -1,7 +1,8 @@
 """The guard: verdicts, decisions, savings, and the settings of operators."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -16,9 +17,12 @@ from homing.console.navigation import STAFF, NavigationEntry, NavigationGroup
 from homing.console.page import Page, PageSection
 from homing.console.paging import moment_key, page_of, read_moment_key
 from homing.console.request_context import RequestContext
+from homing.guard.end_users import address_name
 from homing.guard.rules import RULES, RuleMode
+from homing.guard.snapshot import decode_snapshot
 from homing.i18n.reasons import TITLES
 from homing.model import GENERAL, GuardAction
+from homing.reasons import Reason
 from homing.store import statements
 from homing.store.statements.guard import ReasonCountRow, RuleSavingRow
 
@@ -31,6 +35,7 @@ RULE_LABELS: Final = {
     "range": (N_("Range"), N_("the number range is suspected of SMS pumping")),
     "burst": (N_("Burst"), N_("more messages to a number range than allowed before it has been assessed")),
     "network": (N_("Whole network"), N_("the whole network is suspected of SMS pumping")),
+    "address": (N_("End user's address"), N_("many numbers from one address or network prefix, few conversions")),
     "flood": (N_("Flood"), N_("too many messages without a conversion to one network or country")),
 }
 """A rule's name, and its reason to refuse."""
@@ -45,6 +50,16 @@ LABELS: Final[Mapping[str, Any]] = {
     "action_words": ACTIONS,
     "reason_codes": [*TITLES],
 }
+
+
+class FlaggedAddress(msgspec.Struct, frozen=True):
+    """An end user's address or network prefix that is suspected. `name`: of its hash."""
+
+    name: str
+    account: str
+    reason: Reason
+    since: datetime
+    until: datetime
 
 
 class GuardSavings(msgspec.Struct, frozen=True):
@@ -70,8 +85,10 @@ async def show(context: RequestContext) -> Response:
     by_rule = await context.console_state.live.slow_cache.get(
         "guard_saved", lambda: statements.guard.guard_saved_by_rule(database, since=since)
     )
+    addresses = await context.console_state.live.slow_cache.get("guard_addresses", lambda: _addresses(context))
     return context.page(
         "guard.html",
+        addresses=[address for address in addresses if address.until > context.now],
         verdicts=page.rows,
         older_key=page.older,
         count=await statements.guard.guard_verdicts_count(database),
@@ -82,6 +99,36 @@ async def show(context: RequestContext) -> Response:
         by_rule=_by_rule(by_rule),
         **LABELS,
     )
+
+
+async def _addresses(context: RequestContext) -> Sequence[FlaggedAddress]:
+    """End users' addresses with a verdict, by the latest snapshot; the newest first."""
+    row = await statements.guard.guard_snapshot_read(context.database)
+    if row is None:
+        return ()
+    try:
+        snapshot = await asyncio.to_thread(decode_snapshot, row.snapshot)
+    except msgspec.DecodeError:  # of another release, for a second or two
+        return ()
+    flagged = [(key, standing.verdict) for key, standing in snapshot.addresses.items() if standing.verdict is not None]
+    flagged.sort(key=lambda pair: -pair[1].since_s)
+    shown = flagged[: limits.CONSOLE_PAGE_ROWS]
+    names = {
+        each.account_id: each.name
+        for each in await statements.guard.guard_account_names(
+            context.database, account_ids=sorted({key[0] for key, _verdict in shown})
+        )
+    }
+    return [
+        FlaggedAddress(
+            name=address_name(hashed),
+            account=names.get(account_id, ""),
+            reason=verdict.reason,
+            since=datetime.fromtimestamp(verdict.since_s, UTC),
+            until=datetime.fromtimestamp(verdict.until_s, UTC),
+        )
+        for (account_id, _app_id, hashed), verdict in shown
+    ]
 
 
 async def change(context: RequestContext) -> Response:

@@ -68,6 +68,7 @@ class HookEndpoints:
         self._steady_s = services.steady_s
         self._intake = services.intake
         self._verifications = services.verifications
+        self._addresses = services.addresses
         self._clocks_s = (clock_s, services.steady_s)
         self._failures = FailureLog()
 
@@ -125,6 +126,7 @@ class HookEndpoints:
         options = _options(request.query)
         template = _template(account, options.get("template"), options.get("locale") or message.locale)
         app = _app(account, options.get("app") or (template.app_id if template else ""))
+        end_user = self._addresses.of(account.account_id, message.ip) if message.ip else None
         once, recipient = _once(credential, message, number), Recipient(message.to, number)
         if not message.code:
             await self._intake.submit(
@@ -135,6 +137,7 @@ class HookEndpoints:
                     request_id=request.request_id,
                     groups=[MessageGroup(message.text, account.default_sender or "", [recipient])],
                     terms=SubmissionTerms(once=once),
+                    end_user=end_user,
                 )
             )
             return
@@ -150,6 +153,7 @@ class HookEndpoints:
                 text="" if template else _marked(message),
                 number_limits=NUMBER_LIMITS,
                 once=once,
+                end_user=end_user,
             )
         )
 

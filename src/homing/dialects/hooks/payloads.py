@@ -19,6 +19,7 @@ class HookMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message that a hook asks for. `code`: that it carries; "" where the text has none. `text`: the product's own,
     with the code in it; "" where it leaves the text to us. `locale`: the person's language, where it is told.
     `webhook_id`: of a generic call, the same when it is repeated; "" where the product makes a new code each time.
+    `ip`: of the person who requested the code, where the product sends it; may be anything.
     """
 
     to: str
@@ -26,6 +27,7 @@ class HookMessage(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     locale: str = ""
     webhook_id: str | None = None
+    ip: str = ""
 
 
 class SupabaseUser(msgspec.Struct, frozen=True):
@@ -39,9 +41,16 @@ class SupabaseSms(msgspec.Struct, frozen=True):
     phone: Number = ""
 
 
+class SupabaseMetadata(msgspec.Struct, frozen=True):
+    ip_address: Any = None
+
+
 class SupabaseBody(msgspec.Struct, frozen=True):
+    """`metadata`: of the request, where the version sends it."""
+
     user: SupabaseUser
     sms: SupabaseSms
+    metadata: SupabaseMetadata = SupabaseMetadata()
 
 
 class LogtoPayload(msgspec.Struct, frozen=True):
@@ -52,6 +61,7 @@ class LogtoPayload(msgspec.Struct, frozen=True):
 class LogtoBody(msgspec.Struct, frozen=True):
     to: Number
     payload: LogtoPayload
+    ip: Any = None
 
 
 class ZitadelContext(msgspec.Struct, frozen=True):
@@ -77,6 +87,7 @@ class GenericBody(msgspec.Struct, frozen=True):
     code: Annotated[str, Meta(max_length=bounds.CODE_CHARS_MAX)] = ""
     text: Text = ""
     locale: Annotated[str, Meta(max_length=bounds.LOCALE_CHARS_MAX)] = ""
+    ip: Any = None
 
 
 Reader = Callable[[bytes, Headers], HookMessage]
@@ -88,14 +99,22 @@ read_generic_body: Final = msgspec.json.Decoder(GenericBody).decode
 
 def read_supabase(body: bytes, _headers: Headers) -> HookMessage:
     call = read_supabase_body(body)
-    return HookMessage(to=call.sms.phone or call.user.phone, code=call.sms.otp, webhook_id="")
+    return HookMessage(
+        to=call.sms.phone or call.user.phone, code=call.sms.otp, webhook_id="", ip=_text(call.metadata.ip_address)
+    )
 
 
 def read_logto(body: bytes, _headers: Headers) -> HookMessage:
     call = read_logto_body(body)
     locale = call.payload.locale
     is_locale = isinstance(locale, str) and len(locale) <= bounds.LOCALE_CHARS_MAX
-    return HookMessage(to=call.to, code=call.payload.code, locale=locale if is_locale else "", webhook_id="")
+    return HookMessage(
+        to=call.to,
+        code=call.payload.code,
+        locale=locale if is_locale else "",
+        webhook_id="",
+        ip=_text(call.ip),
+    )
 
 
 def read_zitadel(body: bytes, _headers: Headers) -> HookMessage:
@@ -118,4 +137,16 @@ def read_generic(body: bytes, headers: Headers) -> HookMessage:
     webhook_id = headers.get("webhook-id") if headers.get("webhook-signature") else None
     if webhook_id is not None and len(webhook_id) > bounds.ID_CHARS_MAX:
         raise errors.BadShape(f"webhook-id has at most {bounds.ID_CHARS_MAX} characters")
-    return HookMessage(to=call.to, code=call.code, text=call.text, locale=call.locale, webhook_id=webhook_id or None)
+    return HookMessage(
+        to=call.to,
+        code=call.code,
+        text=call.text,
+        locale=call.locale,
+        webhook_id=webhook_id or None,
+        ip=_text(call.ip),
+    )
+
+
+def _text(value: Any) -> str:
+    """Evidence is no reason to refuse a code: what is no text is no address."""
+    return value if isinstance(value, str) else ""

@@ -11,6 +11,7 @@ from homing.admin.signing_secrets import OVERLAP_DEFAULT, OVERLAP_MAX
 from homing.admin.webhooks import DESCRIPTION_CHARS_MAX
 from homing.dialects.v1 import bounds
 from homing.dialects.v1.words import EventTypeWord, TestableTypeWord
+from homing.guard.end_users import ADDRESS_CHARS_MAX
 from homing.verification.codes import CODE_CHARS_MAX
 
 ToNumber = Annotated[
@@ -39,6 +40,19 @@ DryRun = Annotated[bool, Meta(description="Only say what it would cost: nothing 
 DigitsId = Annotated[str, Meta(pattern="^[0-9]{1,16}$", description="An id: digits.")]
 
 
+class EndUser(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The person who requested the message: evidence against SMS pumping. Kept as keyed hashes, for a day."""
+
+    ip: Annotated[
+        str,
+        Meta(
+            max_length=ADDRESS_CHARS_MAX,
+            description="The address that the person's request came from, IPv4 or IPv6; not your proxy's.",
+            examples=["203.0.113.7"],
+        ),
+    ]
+
+
 class MessageBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A message to one number."""
 
@@ -48,6 +62,7 @@ class MessageBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     reference: ReferenceText | UnsetType = UNSET
     app: AppId | UnsetType = UNSET
     send_at: SendTime | UnsetType = UNSET
+    end_user: EndUser | UnsetType = UNSET
     dry_run: DryRun = False
 
 
@@ -88,6 +103,7 @@ class VerificationBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True)
     sender: SenderName | UnsetType = field(name="from", default=UNSET)
     reference: ReferenceText | UnsetType = UNSET
     app: AppId | UnsetType = UNSET
+    end_user: EndUser | UnsetType = UNSET
 
 
 class CheckBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -8,13 +8,15 @@ from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from homing.accounts.profile import Profile
 from homing.api.http.abnormal_numbers import number_refusal
 from homing.api.http.wire import BYTE_ORDER_MARK, HttpRequest
 from homing.dialects.v1 import bounds
-from homing.dialects.v1.bodies import NoBody
+from homing.dialects.v1.bodies import EndUser, NoBody
 from homing.dialects.v1.problems import CODES, MemberError, V1Refusal, wrong_member
+from homing.guard.end_users import AddressHasher, EndUserAddress, read_address
 from homing.model import App, Recipient
 from homing.text.numbers import normalise
 from homing.text.segments import has_lone_surrogate
@@ -214,3 +216,14 @@ def rows_parameter(values: Mapping[str, str]) -> int:
     if rows is None or not 1 <= rows <= bounds.PAGE_ROWS_MAX:
         raise wrong_parameter("limit", f"1 to {bounds.PAGE_ROWS_MAX}")
     return rows
+
+
+def end_user_of(addresses: AddressHasher, account: Profile, given: EndUser | UnsetType) -> EndUserAddress | None:
+    """None where none is given, or one that says nothing of a person: private or reserved. Raises `V1Refusal` for what
+    is no address.
+    """
+    if given is UNSET:
+        return None
+    if read_address(given.ip) is None:
+        raise wrong_member("end_user/ip", "it is no IPv4 or IPv6 address")
+    return addresses.of(account.account_id, given.ip)

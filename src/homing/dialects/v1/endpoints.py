@@ -68,10 +68,14 @@ class V1Endpoints:
         self._budget = services.query_budget
         self._answered = AnsweredCalls(database, services.vault, clock)
         self._failures = FailureLog()
-        sending = MessageSending(services.intake, clock)
+        sending = MessageSending(services.intake, services.addresses, clock)
         messages = MessageQueries(database=database, lookup=services.lookup, dialects=services.dialects, clock=clock)
         verifications = VerificationCalls(
-            database=database, verifications=services.verifications, answered=self._answered, clock=clock
+            database=database,
+            verifications=services.verifications,
+            answered=self._answered,
+            addresses=services.addresses,
+            clock=clock,
         )
         account = AccountCalls(
             database=database,

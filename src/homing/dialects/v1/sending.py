@@ -13,11 +13,12 @@ from homing.accounts.profile import Profile
 from homing.api.http.wire import HttpResponse
 from homing.dialects.v1 import bounds
 from homing.dialects.v1.bodies import MessageBody, MessageItem, MessagesBody
-from homing.dialects.v1.calls import V1Call, app_of, reader, recipient_of, sender_of, storable
+from homing.dialects.v1.calls import V1Call, app_of, end_user_of, reader, recipient_of, sender_of, storable
 from homing.dialects.v1.idempotency import once
 from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.problems import MemberError, V1Refusal, document_of, shown_code, wrong_member
 from homing.dialects.v1.replies import BatchItemResult, MessageResults, accepted_view, quote_view
+from homing.guard.end_users import AddressHasher
 from homing.intake.intake import Intake
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import AcceptedMessage, MessageGroup, RefusedRecipient, Submission
@@ -67,8 +68,9 @@ def _has_many(body: bytes) -> bool:
 class MessageSending:
     """Makes one submission of a call."""
 
-    def __init__(self, intake: Intake, clock: Callable[[], datetime]) -> None:
+    def __init__(self, intake: Intake, addresses: AddressHasher, clock: Callable[[], datetime]) -> None:
         self._intake = intake
+        self._addresses = addresses
         self._clock = clock
 
     async def send(self, call: V1Call) -> HttpResponse:
@@ -83,6 +85,9 @@ class MessageSending:
             request_id=call.request.request_id,
             groups=(),
             hold_s=hold_s,
+            end_user=(
+                None if isinstance(body, MessagesBody) else end_user_of(self._addresses, call.account, body.end_user)
+            ),
         )
         if isinstance(body, MessagesBody):
             return await self._send_many(call, body, draft, send_at)

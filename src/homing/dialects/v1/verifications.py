@@ -10,7 +10,17 @@ from msgspec import UNSET
 from homing.accounts.profile import Profile
 from homing.api.http.wire import HttpResponse
 from homing.dialects.v1.bodies import CheckBody, VerificationBody
-from homing.dialects.v1.calls import V1Call, app_of, id_of, read_nothing, reader, recipient_of, sender_of, storable
+from homing.dialects.v1.calls import (
+    V1Call,
+    app_of,
+    end_user_of,
+    id_of,
+    read_nothing,
+    reader,
+    recipient_of,
+    sender_of,
+    storable,
+)
 from homing.dialects.v1.idempotency import AnsweredCalls, once
 from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.problems import V1Refusal, wrong_member
@@ -23,6 +33,7 @@ from homing.dialects.v1.replies import (
     whole_second,
 )
 from homing.dialects.v1.words import VerificationWord
+from homing.guard.end_users import AddressHasher
 from homing.intake.prepare import PreparedSubmission
 from homing.model import CheckOutcome, CodeTemplate
 from homing.store.database import Database
@@ -50,16 +61,20 @@ class VerificationCalls:
         database: Database,
         verifications: Verifications,
         answered: AnsweredCalls,
+        addresses: AddressHasher,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._verifications = verifications
         self._answered = answered
+        self._addresses = addresses
         self._clock = clock
 
     async def create(self, call: V1Call) -> HttpResponse:
         """Raises a `Refusal`, a `PlatformFailure`, or `EarlierAnswer`."""
-        new = _new_code(call, read_new(call.body))
+        body = read_new(call.body)
+        end_user = end_user_of(self._addresses, call.account, body.end_user)
+        new = msgspec.structs.replace(_new_code(call, body), end_user=end_user)
         if new.recipient.number in call.account.test_numbers:  # nothing is submitted that could keep the answer
             return await self._answered.answer(call, lambda _call: self._create(new))
         return await self._create(msgspec.structs.replace(new, once=once(call, CREATED, _sent_answer)))

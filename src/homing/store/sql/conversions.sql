@@ -96,6 +96,13 @@ WITH report AS MATERIALIZED (
     FROM written AS w
     JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
     WHERE w.credited
+), converted_addresses AS (
+    INSERT INTO guard_address_delta (account_id, app_id, network, minute, address, prefix, site, number, is_conversion)
+    SELECT g.account_id, g.app_id, g.network, accepted_minute(g.message_id), g.address, g.prefix, g.site, g.number, true
+    FROM written AS w
+    JOIN guard_address AS g
+        ON g.message_id = ANY (ARRAY[w.message_id]) AND g.account_id = ANY (ARRAY[w.account_id])
+    WHERE w.credited
 )
 SELECT account_id, message_id, bool_or(recorded) AS recorded
 FROM (

@@ -333,3 +333,52 @@ WITH decisions AS (
     DELETE FROM guard_verdict WHERE until < :before
 )
 DELETE FROM guard_network_state WHERE saved_at < :before
+
+-- --- end users' addresses ------------------------------------------------------------------------------------
+
+-- name: guard_addresses_add
+-- takes: messages NewGuardAddress
+WITH added AS (
+    INSERT INTO guard_address (message_id, account_id, app_id, network, address, prefix, site, number)
+    SELECT message_id, account_id, app_id, network, address, prefix, site, number
+    FROM unnest(:messages) AS m (
+        message_id bigint, account_id bigint, app_id text, network text, address bigint, prefix bigint, site bigint?,
+        number bigint
+    )
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+INSERT INTO guard_address_delta (account_id, app_id, network, minute, address, prefix, site, number, is_conversion)
+SELECT account_id, app_id, network, accepted_minute(message_id), address, prefix, site, number, false
+FROM added
+
+-- What has not been observed yet, the oldest first.
+-- name: guard_address_take -> rows GuardAddressRow
+DELETE FROM guard_address_delta
+WHERE ctid = ANY (ARRAY(SELECT ctid FROM guard_address_delta LIMIT :rows_max))
+RETURNING account_id, app_id, network, minute, address, prefix, site, number, is_conversion
+
+-- name: guard_address_skip
+DELETE FROM guard_address_delta
+
+-- The latest messages with an address, and whether each converted: what a new model begins with.
+-- name: guard_addresses_read -> rows GuardAddressRow
+-- slow
+-- not null: is_conversion
+SELECT g.account_id, g.app_id, g.network, accepted_minute(g.message_id) AS minute, g.address, g.prefix, g.site, g.number,
+    EXISTS (
+        SELECT FROM conversion AS c
+        WHERE c.account_id = ANY (ARRAY[g.account_id]) AND c.message_id = ANY (ARRAY[g.message_id])
+            AND c.credited_at IS NOT NULL
+    ) AS is_conversion
+FROM guard_address AS g
+WHERE g.message_id >= first_id_at(:since)
+ORDER BY g.message_id DESC
+LIMIT :rows_max
+
+-- name: guard_addresses_forget
+-- slow
+DELETE FROM guard_address WHERE message_id < first_id_at(:before)
+
+-- name: guard_account_names -> rows GuardAccountName
+SELECT account_id, name FROM account WHERE account_id = ANY (:account_ids::bigint[])

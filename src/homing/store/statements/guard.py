@@ -319,6 +319,40 @@ class PeriodSavingRow(msgspec.Struct, frozen=True, gc=False):
     charge_micro: int
 
 
+class NewGuardAddress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `guard_addresses_add` is given."""
+
+    message_id: int
+    account_id: int
+    app_id: str
+    network: str
+    address: int
+    prefix: int
+    site: int | None
+    number: int
+
+
+class GuardAddressRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_address_take`, `guard_addresses_read`."""
+
+    account_id: int
+    app_id: str
+    network: str
+    minute: int
+    address: int
+    prefix: int
+    site: int | None
+    number: int
+    is_conversion: bool
+
+
+class GuardAccountName(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_account_names`."""
+
+    account_id: int
+    name: str
+
+
 async def guard_modes(db: Executor) -> list[GuardModeRow]:
     return await fetch_rows(db, _SQL["guard_modes"], GuardModeRow)
 
@@ -589,3 +623,31 @@ async def guard_saved_over_time(
 
 async def guard_delete_old(db: Executor, *, before: datetime) -> None:
     await execute(db, _SQL["guard_delete_old"], before)
+
+
+async def guard_addresses_add(db: Executor, *, messages: Sequence[NewGuardAddress]) -> None:
+    await execute(db, _SQL["guard_addresses_add"], *columns(messages, 8))
+
+
+async def guard_address_take(db: Executor, *, rows_max: int) -> list[GuardAddressRow]:
+    """What has not been observed yet, the oldest first."""
+    return await fetch_rows(db, _SQL["guard_address_take"], GuardAddressRow, rows_max)
+
+
+async def guard_address_skip(db: Executor) -> None:
+    await execute(db, _SQL["guard_address_skip"])
+
+
+async def guard_addresses_read(db: Executor, *, since: datetime, rows_max: int) -> list[GuardAddressRow]:
+    """The latest messages with an address, and whether each converted: what a new model begins with."""
+    return await fetch_rows(
+        db, _SQL["guard_addresses_read"], GuardAddressRow, since, rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+
+
+async def guard_addresses_forget(db: Executor, *, before: datetime) -> None:
+    await execute(db, _SQL["guard_addresses_forget"], before, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+
+
+async def guard_account_names(db: Executor, *, account_ids: Sequence[int]) -> list[GuardAccountName]:
+    return await fetch_rows(db, _SQL["guard_account_names"], GuardAccountName, account_ids)
