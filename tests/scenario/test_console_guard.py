@@ -3,12 +3,15 @@
 import asyncio
 import re
 import time
+from datetime import UTC, datetime
 
 from homing.admin import guard_settings
 from homing.console.live import CONSOLE_SLOW_S
 from homing.guard.rules import RuleMode
+from homing.guard.snapshot import AddressStanding, GuardSnapshot, Verdict, encode_snapshot
 from homing.model import UserRole
 from homing.reasons import Reason, ReasonCode, encode_reason
+from homing.store import statements
 from tests.support.server import Server
 from tests.support.viewer import Seen, signed_in
 from tests.support.waiting import until
@@ -234,3 +237,29 @@ async def test_support_reads_and_customers_see_nothing(server: Server, console: 
     for path in ("/guard", "/guard/lists", "/guard/decisions"):
         assert (await customer.get(path)).status == 404
     await server.query("DELETE FROM guard_list WHERE account_id = $1", account.account_id)
+
+
+async def test_suspected_addresses_are_shown_by_their_hashes_with_the_reason(server: Server, console: str) -> None:
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database)
+    reason = Reason.of(
+        ReasonCode.GUARD_ADDRESS_UNCONVERTED, part="/24", messages=41, conversions=1, expected=30.2, odds=900.0
+    )
+
+    async def page() -> Seen:
+        """The aggregator replaces the snapshot within seconds."""
+        now = datetime.now(UTC)
+        verdict = Verdict(reason, now.timestamp() - 60, now.timestamp() + 1800)
+        key = account.account_id, account.app, 0x1_2345_6789_ABCD
+        snapshot = GuardSnapshot(now.timestamp(), addresses={key: AddressStanding(verdict, 0.0, 0.0)})
+        await statements.guard.guard_snapshot_write(
+            server.database, made_at=now, snapshot=encode_snapshot(snapshot, 10)
+        )
+        return await viewer.get("/guard")
+
+    shown = await until(page, lambda page: "ip-456789abcd" in page.words, within_s=CONSOLE_SLOW_S + 10)
+    assert account.name in shown.words
+    assert (
+        "41 numbers from one end user's network (/24); conversions: 1 observed, 30.2 expected; odds of SMS pumping"
+        in shown.words
+    )

@@ -203,6 +203,9 @@ INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country,
 SELECT n % 50 + 1, now() - n * interval '1 minute', n, 'app', '6281', 'ID', '51010', 2, 'range',
     jsonb_build_object('code', CASE WHEN n % 50 = 0 THEN 'guard.flood' ELSE 'guard.burst' END), '', 1
 FROM generate_series(1, {DECISIONS}) AS n;
+INSERT INTO guard_address (message_id, account_id, app_id, network, address, prefix, number)
+SELECT first_id_at(now() - n * interval '1 minute'), n % 50 + 1, 'app', '51010', n, n, n
+FROM generate_series(1, {DECISIONS}) AS n;
 INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, reason, rests_on)
 SELECT n % 50 + 1, now() - n * interval '1 minute', 'app', 'ID', (n % {SHARES})::text, '[]', '{REASON}', '{{}}'
 FROM generate_series({CHOICES}, 1, -1) AS n;
@@ -259,6 +262,12 @@ AT_SIZE: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
         "guard_verdict",
     ),
     "guard_delete_old": (INDEX_PLANS, {"before": NOW - timedelta(minutes=DECISIONS - 50)}, "guard_decision"),
+    "guard_addresses_read": (INDEX_PLANS, {"since": NOW - timedelta(hours=1), "rows_max": 50_000}, "guard_address"),
+    "guard_addresses_forget": (
+        INDEX_PLANS,
+        {"before": NOW - timedelta(minutes=DECISIONS - 50)},
+        "guard_address",
+    ),
     "guard_refusal": (FREE_PLANS, {"message_id": 1}, "guard_decision"),
     "guard_saved": (FREE_PLANS, {"account_id": 1, "since": NOW - timedelta(minutes=500)}, "guard_decision"),
     "guard_reason_counts": (FREE_PLANS, {"since": NOW - timedelta(minutes=500), "before": NOW}, "guard_decision"),

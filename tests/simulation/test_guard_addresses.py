@@ -206,6 +206,16 @@ def test_forged_addresses_take_no_more_memory_than_there_is() -> None:
     assert not model.standings
 
 
+def test_forged_addresses_end_no_verdict() -> None:
+    model = model_of()
+    model.observe([delta_of(1, number, minute=0) for number in range(40)])
+    model.update(300.0)
+    model.observe([delta_of(10 * host, host, minute=5) for host in range(1, 40_000)])
+    model.update(302.0)
+    assert model.size == GUARD_ADDRESSES_MAX
+    assert model.standings[1, "app", 1].verdict is not None
+
+
 def model_of() -> AddressModel:
     app = AppState()
     app.reports_conversions = True

@@ -87,7 +87,7 @@ class GuardListener:
         now = datetime.fromtimestamp(now_s, UTC)
         if not self._is_restored:
             await self._restore(database, now)
-            self.model.observe_addresses(await restore_addresses(database, now))
+            await asyncio.to_thread(self.model.observe_addresses, await restore_addresses(database, now))
             self._is_restored = True
         if now_s - self._updated_s < limits.GUARD_SNAPSHOT_S:
             return
@@ -97,7 +97,7 @@ class GuardListener:
             self._lifted_at = max(self._lifted_at, row.lifted_at)
         if now_s - self._risks_s >= GUARD_RISKS_S:
             await self._read_settings(database, now)
-        self.model.observe_addresses(await take_addresses(database))
+        await asyncio.to_thread(self.model.observe_addresses, await take_addresses(database))
         learner = self._learner()
         await asyncio.to_thread(self.model.update, now_s, learner.expected_rate, learner.reporting)
         snapshot = self.model.snapshot

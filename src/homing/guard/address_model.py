@@ -160,7 +160,11 @@ class AddressModel:
             if key in self._verdicts:
                 break  # what is flagged is not counted in anything wider
         while len(self._states) > GUARD_ADDRESSES_MAX:
-            self._drop(next(iter(self._states)))
+            oldest = next(iter(self._states))
+            if oldest in self._verdicts and len(self._verdicts) < GUARD_ADDRESSES_MAX // 2:
+                self._states[oldest] = self._states.pop(oldest)  # forged addresses are not to end a verdict
+            else:
+                self._drop(oldest)
 
     def _vote(self, delta: AddressDelta, prefix: _AddressState, is_counted: bool) -> None:
         """On the share of conversions that come at all. A prefix has two votes in ten minutes, so that an attack from

@@ -108,7 +108,7 @@ class _EncodedSnapshot(msgspec.Struct, frozen=True, array_like=True):
     usage: list[tuple[tuple[int, str], BudgetUsage]]
     reporting_apps: list[tuple[int, str]]
     due_probes: list[RangeKey]
-    addresses: list[tuple[AddressKey, AddressStanding]]
+    addresses: list[tuple[AddressKey, AddressStanding]] = []  # none in a snapshot of before there were any
 
 
 def encode_snapshot(snapshot: GuardSnapshot, ranges_max: int) -> bytes:
