@@ -174,7 +174,7 @@ async def test_refusals_are_typed(server: Server, caller: Caller) -> None:
         (errors.NumbersInvalid, "send", ("0138", "hi")),
         (errors.ContentEmpty, "send", (NUMBER, "")),
         (errors.NumbersInvalid, "start_verification", ("",)),
-        (errors.BadParameter, "send", (NUMBER, "x" * 1601)),
+        (errors.ContentTooLong, "send", (NUMBER, "x" * 1601)),
         (errors.NoRoute, "send", ("9855500001", "hi")),
         (errors.MessageUnknown, "message", ("1",)),
         (errors.TemplateMissing, "start_verification", (NUMBER,)),

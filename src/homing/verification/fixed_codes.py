@@ -6,10 +6,10 @@ from homing import errors
 from homing.intake.commit import take_key
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import AcceptedMessage
-from homing.intake.terms import AnswerOnce
+from homing.intake.terms import AnswerOnce, CodeSend, SubmissionTerms
 from homing.model import Recipient
 from homing.store import statements
-from homing.store.database import Database, DatabaseConnection
+from homing.store.database import Database
 from homing.store.statements.intake import NewVerification
 from homing.store.statements.verifications import (
     NewVerificationMessage,
@@ -24,12 +24,19 @@ async def store_fixed_code(
     verification: NewVerification,
     once: AnswerOnce | None,
     now: datetime,
-) -> None:
-    """Raises `EarlierAnswer` when the call was answered before."""
+) -> PreparedSubmission:
+    """Returns the submission that a call is answered from: with the code, and without messages. Raises `EarlierAnswer`
+    when the call was answered before.
+    """
     recipient = Recipient(verification.raw_number, verification.number, verification.reference)
+    prepared = _without_messages(
+        verification.account_id, verification.verification_id, recipient, CodeSend(verification=verification)
+    )
     async with database.transaction() as transaction:
-        await _take_once(transaction, once, verification.account_id, verification.verification_id, recipient, now)
+        if once is not None:
+            await take_key(transaction, prepared, once, now)
         await statements.intake.verifications_add(transaction, now=now, verifications=[verification])
+    return prepared
 
 
 async def store_fixed_resend(
@@ -41,8 +48,8 @@ async def store_fixed_resend(
     expires_at: datetime,
     messages_max: int,
     now: datetime,
-) -> None:
-    """Raises `EarlierAnswer`; `VerificationOver` as of a code that is sent."""
+) -> PreparedSubmission:
+    """As `store_fixed_code`. Raises `EarlierAnswer`; `VerificationOver` as of a code that is sent."""
     key = VerificationKey(account_id=row.account_id, verification_id=row.verification_id, steps_before=None)
     resend = VerificationResend(
         account_id=row.account_id,
@@ -53,24 +60,21 @@ async def store_fixed_resend(
         step_due_at=None,
     )
     recipient = Recipient(row.raw_number, row.number, row.reference)
+    prepared = _without_messages(
+        row.account_id, message.message_id, recipient, CodeSend(message=message, resend=resend)
+    )
     async with database.transaction() as transaction:
-        await _take_once(transaction, once, row.account_id, message.message_id, recipient, now)
+        if once is not None:
+            await take_key(transaction, prepared, once, now)
         if not await statements.verifications.verifications_open(
             transaction, now=now, messages_max=messages_max, keys=[key]
         ):
             raise errors.VerificationOver
         await statements.verifications.verifications_resent(transaction, resends=[resend])
         await statements.verifications.verification_messages_add(transaction, messages=[message])
+    return prepared
 
 
-async def _take_once(
-    transaction: DatabaseConnection,
-    once: AnswerOnce | None,
-    account_id: int,
-    message_id: int,
-    recipient: Recipient,
-    now: datetime,
-) -> None:
-    if once is not None:
-        prepared = PreparedSubmission(account_id, 0, [], [AcceptedMessage(message_id, recipient)])
-        await take_key(transaction, prepared, once, now)
+def _without_messages(account_id: int, message_id: int, recipient: Recipient, code: CodeSend) -> PreparedSubmission:
+    terms = SubmissionTerms(code=code)
+    return PreparedSubmission(account_id, 0, [], [AcceptedMessage(message_id, recipient)], terms)

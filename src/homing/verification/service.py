@@ -85,12 +85,12 @@ class NewCode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SentCode(msgspec.Struct, frozen=True, kw_only=True):
-    """A code that is on its way. `prepared`: its submission; None: a test number, to which nothing is sent."""
+    """A code that is on its way. `prepared`: its submission; to a test number it has no messages."""
 
     verification_id: int
     message_id: int
     expires_at: datetime
-    prepared: PreparedSubmission | None
+    prepared: PreparedSubmission
 
 
 class CheckedCode(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,8 +184,8 @@ class Verifications:
             step_due_at=None if test_code is not None else _first_step(new.flow, now),
         )
         if test_code is not None:
-            await store_fixed_code(self._database, verification, new.once, now)
-            return SentCode(verification_id=message_id, message_id=message_id, expires_at=expires_at, prepared=None)
+            prepared = await store_fixed_code(self._database, verification, new.once, now)
+            return SentCode(verification_id=message_id, message_id=message_id, expires_at=expires_at, prepared=prepared)
         prepared = await self._submit(
             Submission(
                 account=new.account,
@@ -342,11 +342,11 @@ class Verifications:
             verification_id=row.verification_id,
             code_hash=self._keeper.hash(message_id, code),
         )
-        await store_fixed_resend(
+        prepared = await store_fixed_resend(
             self._database, row, message, once, expires_at=expires_at, messages_max=MESSAGES_MAX, now=self._clock()
         )
         return SentCode(
-            verification_id=row.verification_id, message_id=message_id, expires_at=expires_at, prepared=None
+            verification_id=row.verification_id, message_id=message_id, expires_at=expires_at, prepared=prepared
         )
 
     async def _submit(self, submission: Submission, message_id: int) -> PreparedSubmission:

@@ -39,7 +39,7 @@ from homing.model import CheckOutcome, CodeTemplate
 from homing.store.database import Database
 from homing.store.statements.verifications import VerificationRow
 from homing.verification.records import read_story
-from homing.verification.service import ATTEMPTS_MAX, NUMBER_LIMITS, CheckedCode, NewCode, SentCode, Verifications
+from homing.verification.service import ATTEMPTS_MAX, NUMBER_LIMITS, CheckedCode, NewCode, Verifications
 
 encode: Final = msgspec.json.encode
 CREATED: Final = 201
@@ -75,15 +75,8 @@ class VerificationCalls:
         body = read_new(call.body)
         end_user = end_user_of(self._addresses, call.account, body.end_user)
         new = msgspec.structs.replace(_new_code(call, body), end_user=end_user)
-        if new.recipient.number in call.account.test_numbers:  # nothing is submitted that could keep the answer
-            return await self._answered.answer(call, lambda _call: self._create(new))
-        return await self._create(msgspec.structs.replace(new, once=once(call, CREATED, _sent_answer)))
-
-    async def _create(self, new: NewCode) -> HttpResponse:
-        sent = await self._verifications.send(new)
-        if sent.prepared is not None:
-            return HttpResponse(_sent_answer(sent.prepared), CREATED)
-        return HttpResponse(encode(_test_view(new, sent)), CREATED)
+        sent = await self._verifications.send(msgspec.structs.replace(new, once=once(call, CREATED, _sent_answer)))
+        return HttpResponse(_sent_answer(sent.prepared), CREATED)
 
     async def check(self, call: V1Call) -> HttpResponse:
         code = read_check(call.body).code
@@ -125,7 +118,6 @@ class VerificationCalls:
             number_limits=NUMBER_LIMITS,
             once=once(call, 200, answer),
         )
-        assert sent.prepared is not None
         return HttpResponse(answer(sent.prepared))
 
     async def cancel(self, call: V1Call) -> HttpResponse:
@@ -191,36 +183,23 @@ def _template(account: Profile, name: str, locale: str) -> CodeTemplate:
 
 
 def _sent_answer(prepared: PreparedSubmission) -> bytes:
-    """Of a new verification; of the same submission always the same."""
-    message, code = prepared.messages[0], prepared.terms.code
+    """Of a new verification; of the same submission always the same. To a test number it costs nothing."""
+    code = prepared.terms.code
     assert code is not None
-    assert code.verification is not None
+    verification = code.verification
+    assert verification is not None
     return encode(
         VerificationView(
-            id=str(message.message_id),
+            id=str(verification.verification_id),
             status="pending",
-            to=message.number,
-            reference=message.reference,
+            to=verification.number,
+            reference=verification.reference,
             attempts_left=ATTEMPTS_MAX,
-            created_at=time_of_id(message.message_id),
-            expires_at=whole_second(code.verification.expires_at),
-            segments=message.segments,
-            price=money_of(message.price_micro * message.segments),
+            created_at=time_of_id(verification.verification_id),
+            expires_at=whole_second(verification.expires_at),
+            segments=sum(message.segments for message in prepared.messages),
+            price=money_of(prepared.total_micro),
         )
-    )
-
-
-def _test_view(new: NewCode, sent: SentCode) -> VerificationView:
-    return VerificationView(
-        id=str(sent.verification_id),
-        status="pending",
-        to=new.recipient.number,
-        reference=new.recipient.reference,
-        attempts_left=ATTEMPTS_MAX,
-        created_at=time_of_id(sent.verification_id),
-        expires_at=whole_second(sent.expires_at),
-        segments=0,
-        price=money_of(0),
     )
 
 
