@@ -18,11 +18,14 @@ from homing.dialects.laaffic.auth import Authentication
 from homing.dialects.laaffic.codes import CODES
 from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.otp_answers import otp_refused
+from homing.dialects.laaffic.otp_apps import OtpApps
 from homing.dialects.laaffic.otp_codes import OTP_CODES
+from homing.dialects.laaffic.otp_flows import OtpFlows
 from homing.dialects.laaffic.otp_parameters import message_id_of
 from homing.dialects.laaffic.otp_profiles import ProfileReader
 from homing.dialects.laaffic.otp_records import OtpRecords
-from homing.dialects.laaffic.otp_settings import OtpSettings
+from homing.dialects.laaffic.otp_setting_changes import SettingChanges
+from homing.dialects.laaffic.otp_templates import OtpTemplates
 from homing.dialects.laaffic.otp_verifications import OtpVerifications
 from homing.dialects.laaffic.queries import Queries
 from homing.dialects.laaffic.send import LaafficSender, SendFailed, app_of, failed, reason_of
@@ -75,7 +78,10 @@ class LaafficEndpoints:
         self._budget = services.query_budget
         self._failures = FailureLog()
         profiles = ProfileReader(services.directory)
-        self._otp_settings = OtpSettings(services.database, services.directory, services.query_budget)
+        changes = SettingChanges(services.database, services.directory, services.query_budget)
+        self._otp_apps = OtpApps(services.database, changes)
+        self._otp_templates = OtpTemplates(services.database, changes)
+        self._otp_flows = OtpFlows(services.database, changes)
         self._otp_verifications = OtpVerifications(services, profiles)
         self._otp_records = OtpRecords(
             services.database, profiles, lambda: datetime.fromtimestamp(services.steady_s(), UTC)
@@ -100,19 +106,20 @@ class LaafficEndpoints:
 
     def _otp_calls(self) -> dict[str, tuple[frozenset[str], Call]]:
         """By path; what ends with a slash is followed by an ID."""
-        settings, verifications, records = self._otp_settings, self._otp_verifications, self._otp_records
+        apps, templates, flows = self._otp_apps, self._otp_templates, self._otp_flows
+        verifications, records = self._otp_verifications, self._otp_records
         return {
-            "otp/app/add": (POST, settings.add_app),
-            "otp/app/update/": (PUT, settings.update_app),
-            "otp/app/details/": (GET, settings.app_details),
-            "otp/template/add": (POST, settings.add_template),
-            "otp/template/update/": (PUT, settings.update_template),
-            "otp/template/details/": (GET, settings.template_details),
-            "otp/template/list": (GET, settings.list_templates),
-            "otp/flow/add": (POST, settings.add_flow),
-            "otp/flow/update/": (PUT, settings.update_flow),
-            "otp/flow/details/": (GET, settings.flow_details),
-            "otp/flow/list": (GET, settings.list_flows),
+            "otp/app/add": (POST, apps.add_app),
+            "otp/app/update/": (PUT, apps.update_app),
+            "otp/app/details/": (GET, apps.app_details),
+            "otp/template/add": (POST, templates.add_template),
+            "otp/template/update/": (PUT, templates.update_template),
+            "otp/template/details/": (GET, templates.template_details),
+            "otp/template/list": (GET, templates.list_templates),
+            "otp/flow/add": (POST, flows.add_flow),
+            "otp/flow/update/": (PUT, flows.update_flow),
+            "otp/flow/details/": (GET, flows.flow_details),
+            "otp/flow/list": (GET, flows.list_flows),
             "otp/verification/send": (POST, verifications.send),
             "otp/verification/sendRule": (POST, verifications.send_rule),
             "otp/verification/resend": (POST, verifications.resend),

@@ -30,7 +30,7 @@ from homing.dialects.laaffic.otp_parameters import (
 )
 from homing.dialects.laaffic.otp_profiles import ProfileReader
 from homing.dialects.laaffic.otp_records import FAILED, NOT_VERIFIED, UNKNOWN, VERIFIED
-from homing.dialects.laaffic.otp_settings import ID_MAX
+from homing.dialects.laaffic.otp_setting_changes import ID_MAX
 from homing.dialects.laaffic.parameters import Scalar, decode, decoder
 from homing.dialects.laaffic.send import sender_of
 from homing.dialects.serving import Services
