@@ -111,7 +111,10 @@ class Intake:
         """As `begin`, with all that is known of the messages."""
         next_id = self._next_id if message_id is None else lambda: message_id
         prepared = prepare(submission, self._catalogue_cache.catalogue, self._numbering, next_id, self._check)
-        return prepared, self._commits.put(prepared)
+        outcome = self._commits.put(prepared)
+        if prepared.end_user is not None:
+            outcome.add_done_callback(lambda decided: self._note_end_user(prepared, decided))
+        return prepared, outcome
 
     def quote(self, submission: Submission) -> PreparedSubmission:
         """What `submit` would store, with its prices, without the guard's judgement; nothing is stored or charged.
@@ -158,7 +161,6 @@ class Intake:
                     available_micro = payment.available_micro
                     if payment.is_paid:
                         outcomes.update((id(prepared), None) for prepared in tried[account_id])
-                        self._note_end_users(tried[account_id])
                         available_micro -= sum(prepared.total_micro for prepared in tried[account_id])
                 undecided = [
                     prepared
@@ -178,10 +180,10 @@ class Intake:
         overloaded = errors.Overloaded("the balance changes faster than it can be read")
         return [outcomes.get(id(prepared), overloaded) for prepared in batch]
 
-    def _note_end_users(self, stored: Sequence[PreparedSubmission]) -> None:
-        for prepared in stored:
-            if prepared.end_user is not None and self._note is not None:
-                self._note(prepared.end_user, prepared.messages)
+    def _note_end_user(self, prepared: PreparedSubmission, outcome: "asyncio.Future[SubmitOutcome]") -> None:
+        is_stored = not outcome.cancelled() and outcome.exception() is None and outcome.result() is None
+        if is_stored and prepared.end_user is not None and self._note is not None:
+            self._note(prepared.end_user, prepared.messages)
 
     async def _submit(self, batch: Sequence[PreparedSubmission]) -> tuple[Mapping[int, Payment], LeftOut]:
         if any(prepared.terms is not NO_TERMS for prepared in batch):
