@@ -124,7 +124,7 @@ async def send(
                 )
             )
         common = {"verification_id": sent.verification_id, "number": number, "expires_at": sent.expires_at}
-        if sent.prepared is None:
+        if not sent.prepared.messages:
             return Detail(SENT, {**common, "is_test": True, "segments": 0, "charge_micro": 0, "state": None})
         row = await follow(context.database, sending.account.account_id, sent.message_id, wait_s)
         values = {"is_test": False, "segments": row.segments, "charge_micro": row.charge_micro, "state": row.state}
