@@ -27,6 +27,7 @@ from homing.receipts.report_store import ReportStore
 from homing.roles import MARKS, RUN
 from homing.routing.catalogue_cache import CatalogueCache
 from homing.statistics.rollup import delete_expired
+from homing.statistics.verified import recount_changing, recount_latest
 from homing.store.due_poller import DuePoller
 from homing.store.maintenance import run_maintenance
 from homing.text.numbers import Numbering
@@ -104,8 +105,10 @@ async def open_link(runtime: Runtime) -> None:
             lambda: forget_calls_and_codes(database),
             lambda: forget_events(database),
             lambda: forget_refused_calls(database, clock()),
+            lambda: recount_changing(database, clock()),
         ),
     )
+    runtime.background("verified", lambda: recount_latest(database, clock))
     runtime.background("pusher", pusher.run)
     listeners = LearnerAndGuard(lambda: catalogue.catalogue)
     aggregator = Aggregator(database=database, owner=runtime.owner, clock=clock, listeners=listeners.factories())

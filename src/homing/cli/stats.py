@@ -13,6 +13,7 @@ from homing.cli.show import COUNT, MONEY, TIME, YES, Column, ColumnKind, Detail,
 from homing.model import PeriodGrain
 from homing.statistics.proof import prove as prove_statistics
 from homing.statistics.report import GRAINS, RateWithInterval, ReportGrouping, ReportLine, report
+from homing.statistics.verified import GROUPINGS, read_verified
 
 
 def _percent(rate: RateWithInterval) -> str:
@@ -47,6 +48,12 @@ FIGURES: Final = (
     Column("cost_per_conversion_micro", "Cost per conversion", MONEY),
     Column("revenue_micro", "Revenue", MONEY),
     Column("margin_micro", "Margin", MONEY),
+)
+VERIFIED: Final = (
+    Column("messages", "Messages", COUNT),
+    Column("verified", "Verified", COUNT),
+    Column("charge_micro", "Charged", MONEY),
+    Column("charge_per_verified_micro", "Cost per verified", MONEY),
 )
 PROOF: Final = (Column("holds", "Adds up", YES),)
 DIFFERENCES: Final = (
@@ -131,6 +138,28 @@ def _line_row(line: ReportLine, by: ReportGrouping) -> dict[str, object]:
 
 def _at(minute: int) -> datetime:
     return datetime.fromtimestamp(minute * 60, UTC)
+
+
+@stats.command("verified")
+@click.option("--by", type=click.Choice(GROUPINGS), default="country", show_default=True, help="What to group by.")
+@click.option("--since", type=MOMENT, default="24h", show_default=True, help="24h, 7d, or a date and time in UTC.")
+@account_option
+@in_context
+async def verified(context: CommandContext, by: str, since: datetime, account: str | None) -> Reply:
+    """Show what codes cost for each person whom they verified.
+
+    The charges less refunds of all messages with codes, divided by the verifications that succeeded, from the beginning
+    of an hour on. Counted anew every minute; kept for 100 days.
+
+    \b
+    Example:  homing stats verified --by carrier --since 7d
+    """
+    account_id = None if account is None else (await context.account(account)).account_id
+    lines = await read_verified(context.database, by, since, account_id)
+    rows = [
+        {**msgspec.structs.asdict(line), "charge_per_verified_micro": line.charge_per_verified_micro} for line in lines
+    ]
+    return Table((Column("key", by.capitalize()), *VERIFIED), rows, "No verifications.")
 
 
 @stats.command("prove")

@@ -35,12 +35,14 @@ from homing.console.pages import (
     texts,
     users,
     verifications,
+    verified,
     webhooks,
 )
 
 SECTIONS: Final[Sequence[PageSection]] = (
     overview.SECTION,
     conversions.SECTION,
+    verified.SECTION,
     messages.SECTION,
     verifications.SECTION,
     refusals.SECTION,

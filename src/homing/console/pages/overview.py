@@ -15,6 +15,7 @@ from homing.console.page import Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.model import PeriodGrain
 from homing.statistics.overview import PeriodFigures, TrafficOverview, read_overview
+from homing.statistics.verified import read_verified
 from homing.store import statements
 from homing.store.database import Database
 
@@ -66,6 +67,10 @@ async def show(context: RequestContext) -> Response:
     items = await live.slow_cache.get(
         ("attention", scope), lambda: read_attention(context.database, context.now, scope)
     )
+    since = datetime.fromtimestamp(overview.first_minute * 60, UTC)
+    verified = await live.slow_cache.get(
+        ("verified_total", span.key, scope), lambda: read_verified(context.database, "", since, scope)
+    )
     names = {row.carrier_id: row.name for row in await context.console_state.carriers()}
     return context.page(
         "overview.html",
@@ -74,6 +79,7 @@ async def show(context: RequestContext) -> Response:
         overview=overview,
         total=overview.total,
         saved=figures.saved,
+        verified=next(iter(verified), None),
         items=[(item, _values(context, item)) for item in items],
         countries=_top(overview.countries),
         carriers=[(names.get(carrier_id, carrier_id), total) for carrier_id, total in _top(overview.carriers)],

@@ -39,6 +39,7 @@ __all__ = [
     "timeline",
     "users",
     "verifications",
+    "verified",
     "webhooks",
 ]
 
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
         timeline,
         users,
         verifications,
+        verified,
         webhooks,
     )
 else:

@@ -1,0 +1,84 @@
+"""Cost per verified person: exact from the ledger, by whatever it is grouped, whoever looks."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from homing.model import UserRole
+from homing.statistics.verified import GROUPINGS, VerifiedLine, read_verified, recount_verified
+from tests.support.codes import CodeEngine, code_engine
+from tests.support.command import homing_json
+from tests.support.server import Account, Server
+from tests.support.viewer import signed_in
+from tests.support.waiting import until
+
+NUMBER, OTHER_NUMBER = "8613811250001", "8613811250003"
+
+
+@pytest.fixture
+async def engine(server: Server) -> AsyncIterator[CodeEngine]:
+    async with code_engine(server) as engine:
+        yield engine
+
+
+async def spent(server: Server, account: Account) -> int:
+    (row,) = await server.query(
+        "SELECT coalesce(sum(charge_micro - refund_micro), 0)::bigint AS micro FROM message WHERE account_id = $1",
+        account.account_id,
+    )
+    micro: int = row["micro"]
+    return micro
+
+
+async def test_the_cost_is_that_of_all_messages_by_those_verified(
+    server: Server, console: str, engine: CodeEngine
+) -> None:
+    account, since = await server.account(), datetime.now(UTC) - timedelta(hours=1)
+    for by in GROUPINGS:
+        assert await read_verified(server.database, by, since, account.account_id) == []
+    sent = await engine.send(account, NUMBER)
+    again = await engine.resend(account, sent)
+    await engine.send(account, OTHER_NUMBER)
+    await recount_verified(server.database, datetime.now(UTC), 2)
+    (nobody,) = await read_verified(server.database, "", since, account.account_id)
+    assert (nobody.messages, nobody.verified, nobody.charge_per_verified_micro) == (3, 0, None)
+    await engine.check(account, again)
+    body = {"appId": account.app, "numbers": NUMBER, "content": "not a code"}
+    refunds = "SELECT 1 FROM message WHERE account_id = $1 AND refund_micro > 0"
+    await until(lambda: server.query(refunds, account.account_id), bool)
+    before = await spent(server, account)
+    await server.client.laaffic(account, "POST", "/v3/sendSms", body=body)
+    for _again in range(2):
+        await recount_verified(server.database, datetime.now(UTC), 2)
+    (total,) = await read_verified(server.database, "", since, account.account_id)
+    assert total == VerifiedLine("", 3, before, 1)
+    assert total.charge_per_verified_micro == before > 0
+    for by in GROUPINGS:
+        lines = await read_verified(server.database, by, since, account.account_id)
+        assert sum(line.messages for line in lines) == 3
+        assert sum(line.charge_micro for line in lines) == before
+        assert sum(line.verified for line in lines) == 1
+    rows = await homing_json(server.dsn, "stats", "verified", "--by", "app", "--account", account.name)
+    assert [(row["messages"], row["verified"]) for row in rows] == [(3, 1)]
+    _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    seen = (await customer.get("/verified?span=24h")).words
+    assert "Messages with codes 3" in seen
+    assert "By carrier" not in seen
+    other = await server.account()
+    _name, stranger = await signed_in(console, server.database, UserRole.CUSTOMER, other.account_id)
+    assert "No verifications in this time range" in (await stranger.get(f"/verified?account={account.name}")).words
+
+
+async def test_rates_that_a_customer_reports_stand_as_written(server: Server, console: str) -> None:
+    account = await server.account()
+    body = {"appId": account.app, "mcc": "460", "backfillNumber": "71 <b>", "backfillCardinalNumber": "97"}
+    reply = await server.client.laaffic(account, "POST", "/v3/otp/backfillRate", body={**body, "backfillNow": "0.73"})
+    assert reply.json["status"] == "0", reply
+    _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    seen = await customer.get("/verified")
+    assert "Reported by the customer" in seen.words
+    assert "460 71 <b> 97 0.73" in seen.words
+    other = await server.account()
+    _name, stranger = await signed_in(console, server.database, UserRole.CUSTOMER, other.account_id)
+    assert "Reported by the customer" not in (await stranger.get("/verified")).words
