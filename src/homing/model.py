@@ -264,7 +264,8 @@ class App(msgspec.Struct, frozen=True):
     """An SMS application of an account; `*_url` are where its reports and inbound messages are pushed.
 
     `code_expiry_s`: how long its codes can be entered. `total_limit`, `number_limit`: of the codes that it sends, to
-    all numbers and to one.
+    all numbers and to one. `resend_messages`: how often the platform may send a likely lost code again;
+    `resend_worth_micro`: what a converted person is worth then.
     """
 
     app_id: str
@@ -274,6 +275,8 @@ class App(msgspec.Struct, frozen=True):
     code_expiry_s: int = 300
     total_limit: SendLimit | None = None
     number_limit: SendLimit | None = None
+    resend_messages: int = 0
+    resend_worth_micro: int = 0
 
 
 class Template(msgspec.Struct, frozen=True):

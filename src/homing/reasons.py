@@ -37,6 +37,8 @@ class ReasonCode(enum.StrEnum):
     ROUTE_CARRIERS_TOO_EXPENSIVE = "route.carriers_too_expensive"
     ROUTE_CARRIERS_WITHOUT_FLASH = "route.carriers_without_flash"
     ROUTE_ANOTHER_CARRIER = "route.another_carrier"
+    RESEND_LIKELY_LOST = "resend.likely_lost"
+    RESEND_AFTER_RECEIPT = "resend.after_receipt"  # the carrier has said that the last message did not arrive
     ROUTE_ABOVE_CEILING = "route.above_ceiling"
     ROUTE_ONLY_CARRIER = "route.only_carrier"
     ROUTE_OPTED_OUT = "route.opted_out"

@@ -471,6 +471,7 @@ async def test_a_flows_steps_count_among_what_one_person_may_get(engines: Engine
     flow = CodeFlow(flow_id=1, name="f", steps=(FlowStep(wait_s=60), FlowStep(wait_s=60)))
     runner = FlowRunner(
         database=engines.bank.plain,
+        catalogue_cache=engines.bank.boards[0],
         verifications=engines.each[0],
         profile_of=Known(account, flow).profile_of,
         clock=engines.clock,
@@ -531,6 +532,7 @@ async def test_a_flow_sends_again_until_the_code_is_entered(engines: Engines, ac
     runners = [
         FlowRunner(
             database=engines.bank.plain,
+            catalogue_cache=engines.bank.boards[0],
             verifications=each,
             profile_of=Known(account, flow).profile_of,
             clock=engines.clock,
@@ -555,6 +557,7 @@ async def test_a_flow_ends_with_the_verification_and_steps_that_cannot_be_paid_a
     flow = CodeFlow(flow_id=1, name="f", steps=(FlowStep(wait_s=60), FlowStep(wait_s=60)))
     runner = FlowRunner(
         database=bank.plain,
+        catalogue_cache=engines.bank.boards[0],
         verifications=engines.each[0],
         profile_of=Known(account, flow).profile_of,
         clock=engines.clock,
@@ -626,7 +629,13 @@ async def test_a_step_is_sent_once_however_slow_the_process_that_began_it(engine
         return await known.profile_of(account_id)
 
     slow, quick = (
-        FlowRunner(database=engines.bank.plain, verifications=each, profile_of=profile_of, clock=engines.clock)
+        FlowRunner(
+            database=engines.bank.plain,
+            catalogue_cache=engines.bank.boards[0],
+            verifications=each,
+            profile_of=profile_of,
+            clock=engines.clock,
+        )
         for each, profile_of in zip(engines.each, (slowly, known.profile_of), strict=True)
     )
     await engines.send(account, flow=flow)
@@ -649,6 +658,7 @@ async def test_a_resend_by_hand_leaves_the_flow_where_it_is(engines: Engines, ac
     flow = CodeFlow(flow_id=1, name="f", steps=(FlowStep(wait_s=60), FlowStep(wait_s=600)))
     runner = FlowRunner(
         database=engines.bank.plain,
+        catalogue_cache=engines.bank.boards[0],
         verifications=engines.each[0],
         profile_of=Known(account, flow).profile_of,
         clock=engines.clock,

@@ -174,6 +174,8 @@ def _profile(
                 row.code_expiry_s,
                 send_limit_of(row.total_limit),
                 send_limit_of(row.number_limit),
+                row.resend_messages,
+                row.resend_worth_micro,
             )
             for row in apps
             if row.account_id == account_id

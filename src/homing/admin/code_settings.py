@@ -9,6 +9,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.code_settings import flow_of, send_limit_of, template_of
+from homing.common import money
 from homing.model import CODE_MARK, UNIT_S, CodeAlphabet, CodeFlow, CodeTemplate, FlowStep, SendLimit
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
@@ -20,6 +21,8 @@ TEXT_CHARS_MAX: Final = 256
 NAME_CHARS: Final = (4, 32)
 LIMIT_MAX: Final = 10**9
 LIMIT_PERIOD_MAX: Final = 90
+RESEND_MESSAGES_MAX: Final = 3
+RESEND_WORTH_MICRO_MAX: Final = 1_000_000_000_000
 STEPS_MAX: Final = 4
 STEP_WAIT_S: Final = (1, 3_600)
 LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}|", re.ASCII)
@@ -27,13 +30,17 @@ TEST_CODE: Final = re.compile(r"[A-Za-z0-9]{4,10}", re.ASCII)
 
 
 class CodeApp(msgspec.Struct, frozen=True, kw_only=True):
-    """An app with what it has set for codes. `code_expiry_s`: how long they can be entered."""
+    """An app with what it has set for codes. `code_expiry_s`: how long they can be entered; `resend_messages`,
+    `resend_worth_micro`: as of `App`.
+    """
 
     app_id: str
     name: str
     code_expiry_s: int
     total_limit: SendLimit | None
     number_limit: SendLimit | None
+    resend_messages: int
+    resend_worth_micro: int
     created_at: datetime
 
 
@@ -51,6 +58,8 @@ async def find_code_app(connection: DatabaseConnection | Database, account_id: i
         code_expiry_s=row.code_expiry_s,
         total_limit=send_limit_of(row.total_limit),
         number_limit=send_limit_of(row.number_limit),
+        resend_messages=row.resend_messages,
+        resend_worth_micro=row.resend_worth_micro,
         created_at=row.created_at,
     )
 
@@ -64,14 +73,31 @@ async def change_code_app(
     code_expiry_s: int,
     total_limit: SendLimit | None,
     number_limit: SendLimit | None,
+    resend_messages: int | None = None,
+    resend_worth_micro: int | None = None,
 ) -> None:
-    """Raises `InvalidInput` for what is out of bounds; `NameTaken` when another app of the account has the name."""
+    """`resend_messages`, `resend_worth_micro`: None: as they are. Raises `InvalidInput` for what is out of bounds;
+    `NameTaken` when another app of the account has the name.
+    """
     low, high = EXPIRY_S
     if not low <= code_expiry_s <= high:
         raise errors.InvalidInput("codes expire after {low} to {high} seconds", low=low, high=high)
     for limit in (total_limit, number_limit):
         _check_limit(limit)
     await statements.admin.account_settings(connection, account_id=account_id)  # locks it: names stay unique
+    row = await statements.verifications.app_verification(connection, account_id=account_id, app_id=app_id)
+    if row is not None:
+        resend_messages = row.resend_messages if resend_messages is None else resend_messages
+        resend_worth_micro = row.resend_worth_micro if resend_worth_micro is None else resend_worth_micro
+    resend_messages, resend_worth_micro = resend_messages or 0, resend_worth_micro or 0
+    if not 0 <= resend_messages <= RESEND_MESSAGES_MAX:
+        raise errors.InvalidInput("a likely lost code is sent again at most {most} times", most=RESEND_MESSAGES_MAX)
+    if not 0 <= resend_worth_micro <= RESEND_WORTH_MICRO_MAX:
+        raise errors.InvalidInput(
+            "the worth of a person is from 0 to {most}", most=money.trimmed(RESEND_WORTH_MICRO_MAX)
+        )
+    if resend_messages and not resend_worth_micro:
+        raise errors.InvalidInput("to send likely lost codes again, say what a converted person is worth")
     apps = await statements.admin.app_list(connection, account_id=account_id)
     if any(row.name == name and row.app_id != app_id for row in apps):
         raise NameTaken("the account already has an app named {name}", name=repr(name))
@@ -83,6 +109,8 @@ async def change_code_app(
         code_expiry_s=code_expiry_s,
         total_limit=_stored(total_limit),
         number_limit=_stored(number_limit),
+        resend_messages=resend_messages,
+        resend_worth_micro=resend_worth_micro,
     )
     if changed is None:
         raise errors.InvalidInput("app {app} does not exist", app=repr(app_id))

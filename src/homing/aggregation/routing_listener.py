@@ -5,7 +5,7 @@ route by, with the figures that they come from.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -26,12 +26,17 @@ from homing.statistics.delta import Delta
 from homing.statistics.history import delta_of
 from homing.store import statements
 from homing.store.database import Database
-from homing.store.statements.learning import NewFake, NewShares, SharesKey, SharesRow
+from homing.store.statements.learning import NewFake, NewOutlook, NewShares, SharesKey, SharesRow
 from homing.store.statements.statistics import StatisticsCell
 
 LEARN_BUSY_SHARE_MAX: Final = 0.2  # of the time that updates may take: long updates come less often
 LEARN_LAG_S: Final = 2.0  # deltas of later events may not have arrived yet
 LEARN_SETTINGS_S: Final = 30.0  # between two reads of the apps' settings
+OUTLOOKS_S: Final = 30.0
+"""Between two stores of outlooks, for apps whose likely lost codes go out again."""
+RESENT_SPAN: Final = timedelta(days=2)
+"""Of the restored past: what is older weighs a sixtieth."""
+OUTLOOKS_KEPT: Final = timedelta(hours=1)
 log = structlog.get_logger()
 
 
@@ -56,6 +61,8 @@ class RoutingListener:
         self._interval_s = limits.LEARN_S
         self._declared_s = 0.0
         self._expired_s = 0.0
+        self._outlooks_s = 0.0
+        self._is_without_resent = False
 
     def start(self, cells: Sequence[StatisticsCell]) -> None:
         if not cells:
@@ -69,7 +76,7 @@ class RoutingListener:
             self.learner.restore(delta_of(cell), cell.receipt_times, cell.conversion_times)
 
     def observe(self, deltas: Sequence[Delta]) -> None:
-        self.learner.observe(self._guard().without_fraud(deltas))
+        self.learner.observe(self._guard().without_fraud([delta for delta in deltas if not delta.resent]))
 
     def advance(self, now_s: float) -> None:
         self._now_s = now_s
@@ -88,6 +95,8 @@ class RoutingListener:
             for row in await statements.learning.learn_declared(database):
                 self.learner.declare(row.app_id, row.expects_conversions)
             self._declared_s = now_s
+        if not self._is_without_resent:
+            await self._leave_out_resent(database)
         self._updated_s = now_s
         began = time.monotonic()
         decisions, signs = await asyncio.to_thread(self._update, self._catalogue(), now_s)
@@ -96,6 +105,9 @@ class RoutingListener:
         await self._store_shares(database, decisions, at)
         if signs:
             await _store_signs(database, signs, at)
+        if now_s - self._outlooks_s >= OUTLOOKS_S:
+            await self._store_outlooks(database, at)
+            self._outlooks_s = now_s
         if now_s - self._expired_s >= limits.CONCLUSIONS_FORGET_S:
             await statements.learning.learn_choices_forget(
                 database, before=at - timedelta(days=limits.LEARN_CHOICE_DAYS)
@@ -155,6 +167,53 @@ class RoutingListener:
             )
             for key in obsolete:
                 del stored[key]
+
+    async def _store_outlooks(self, database: Database, at: datetime) -> None:
+        """Of apps that use them; without any it is one read."""
+        apps = {(row.account_id, row.app_id) for row in await statements.learning.learn_resending_apps(database)}
+        if not apps:
+            return
+        outlooks = await asyncio.to_thread(self._outlooks, apps)
+        if outlooks:
+            await statements.learning.learn_outlooks_write(database, outlooks=outlooks, made_at=at)
+        await statements.learning.learn_outlooks_forget(database, before=at - OUTLOOKS_KEPT)
+
+    async def _leave_out_resent(self, database: Database) -> None:
+        """Takes back from the restored past what went out since it was likely lost: the stored statistics have it."""
+        since = datetime.fromtimestamp(self._now_s, UTC) - RESENT_SPAN
+        for row in await statements.learning.learn_resent(database, since=since):
+            self.learner.restore(
+                Delta(
+                    minute=row.minute,
+                    account_id=row.account_id,
+                    app_id=row.app_id,
+                    country=row.country,
+                    network=row.network,
+                    block="",
+                    carrier_id=row.carrier_id,
+                    sender="",
+                    sent=-row.sent,
+                    delivered=-row.delivered,
+                    undelivered=-row.undelivered,
+                    converted=-row.converted,
+                ),
+                (),
+                (),
+            )
+        self._is_without_resent = True
+
+    def _outlooks(self, apps: Set[tuple[int, str]]) -> list[NewOutlook]:
+        return [
+            NewOutlook(
+                account_id=cell.account_id,
+                app_id=cell.app_id,
+                country=cell.country,
+                network=cell.network,
+                outlook=msgspec.json.encode(outlook).decode(),
+            )
+            for cell in self.learner.active_cells()
+            if (cell.account_id, cell.app_id) in apps and (outlook := self.learner.outlook(cell)) is not None
+        ]
 
 
 def interval_s(took_s: float) -> float:

@@ -78,7 +78,13 @@ async def open_api(runtime: Runtime) -> None:
     runtime.on_close(conversions.drained)
     runtime.on_close(intake.drained)
     runtime.on_close(verifications.drained)
-    flows = FlowRunner(database=database, verifications=verifications, profile_of=directory.profile_of, clock=clock)
+    flows = FlowRunner(
+        database=database,
+        verifications=verifications,
+        catalogue_cache=catalogue,
+        profile_of=directory.profile_of,
+        clock=clock,
+    )
     runtime.background("flows", flows.run)
     runtime.background("receipt_learning", lambda: _learn_from_pushed_receipts(inbox))
 

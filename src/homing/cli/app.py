@@ -9,8 +9,8 @@ import msgspec
 from homing.accounts.code_settings import send_limit_of
 from homing.admin import account_settings, code_settings
 from homing.cli.context import CommandContext, CommandGroup, in_context
-from homing.cli.parameters import SEND_LIMIT, WholeNumberType
-from homing.cli.show import COUNT, PROSE, TIME, YES, Column, ColumnKind, Confirmation, Reply, Table
+from homing.cli.parameters import AMOUNT, SEND_LIMIT, WholeNumberType
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Column, ColumnKind, Confirmation, Reply, Table
 from homing.model import SendLimit
 from homing.store import statements
 from homing.store.database import DatabaseConnection
@@ -35,6 +35,8 @@ APPS = (
     Column("code_expiry_s", "Code expiry (s)", COUNT),
     Column("total_limit", "Codes", LIMIT),
     Column("number_limit", "Codes per number", LIMIT),
+    Column("resend_messages", "Sent again if lost", COUNT),
+    Column("resend_worth_micro", "Worth of a person", MONEY),
     Column("reports_conversions", kind=YES, programs_only=True),
     Column("sent", kind=COUNT, programs_only=True),
     Column("converted", kind=COUNT, programs_only=True),
@@ -140,6 +142,18 @@ def app_row(row: AppListRow) -> dict[str, object]:
 )
 @click.option("--total-limit", type=SEND_LIMIT, help="Codes that the app sends, such as 1000/day; or none.")
 @click.option("--number-limit", type=SEND_LIMIT, help="Codes that it sends to one number, such as 5/hour; or none.")
+@click.option(
+    "--resend-messages",
+    type=WholeNumberType(0, code_settings.RESEND_MESSAGES_MAX),
+    help="How often a likely lost code goes out again, by another carrier and at the customer's price; 0: never.",
+)
+@click.option(
+    "--resend-worth",
+    "resend_worth_micro",
+    type=AMOUNT,
+    metavar="AMOUNT",
+    help="What a converted person is worth: a code goes out again if that is likely to gain more than it costs.",
+)
 @in_context
 async def change(
     context: CommandContext,
@@ -149,6 +163,8 @@ async def change(
     code_expiry_s: int | None,
     total_limit: CodeLimit | None,
     number_limit: CodeLimit | None,
+    resend_messages: int | None,
+    resend_worth_micro: int | None,
     **urls: str | None,
 ) -> Reply:
     """Change an app's addresses, code limits, conversion reports.
@@ -159,16 +175,23 @@ async def change(
     Example:  homing app set 4luaKsL2 --report-url https://acme.example/sms/reports
               homing app set 4luaKsL2 --expects-conversions yes
               homing app set 4luaKsL2 --code-expiry 600 --number-limit 5/hour
+              homing app set 4luaKsL2 --resend-messages 1 --resend-worth 0.50
     """
     changes: dict[str, str | bool | None] = {name: url or None for name, url in urls.items() if url is not None}
     if expects_conversions is not None:
         changes["expects_conversions"] = EXPECTS[expects_conversions]
-    given = {"code_expiry_s": code_expiry_s, "total_limit": total_limit, "number_limit": number_limit}
+    given = {
+        "code_expiry_s": code_expiry_s,
+        "total_limit": total_limit,
+        "number_limit": number_limit,
+        "resend_messages": resend_messages,
+        "resend_worth_micro": resend_worth_micro,
+    }
     codes = {name: None if value == "none" else value for name, value in given.items() if value is not None}
     if not changes and not codes:
         raise click.UsageError(
-            "nothing to change: give --report-url, --inbound-url, --expects-conversions, --code-expiry, --total-limit"
-            " or --number-limit"
+            "nothing to change: give --report-url, --inbound-url, --expects-conversions, --code-expiry, --total-limit,"
+            " --number-limit, --resend-messages or --resend-worth"
         )
     async with context.database.transaction() as transaction:
         await account_settings.change_app(transaction, app_id, changes)
@@ -193,4 +216,6 @@ async def _change_codes(connection: DatabaseConnection, app_id: str, changes: Ma
         code_expiry_s=changed.code_expiry_s,
         total_limit=changed.total_limit,
         number_limit=changed.number_limit,
+        resend_messages=changed.resend_messages,
+        resend_worth_micro=changed.resend_worth_micro,
     )

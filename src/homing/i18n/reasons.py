@@ -47,6 +47,14 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.ROUTE_CARRIERS_TOO_EXPENSIVE: Phrase("carriers above the price ceiling: {carriers}"),
     ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH: Phrase("carriers without flash SMS: {carriers}"),
     ReasonCode.ROUTE_ANOTHER_CARRIER: Phrase("another carrier than for the code's earlier messages"),
+    ReasonCode.RESEND_LIKELY_LOST: Phrase(
+        "likely lost, sent again: {answered_ppm} of those who answer have done so by now; another message for"
+        " {price_micro} wins {gain_ppm} of a person worth {worth_micro}"
+    ),
+    ReasonCode.RESEND_AFTER_RECEIPT: Phrase(
+        "not delivered by the receipt, sent again: another message for {price_micro} wins {gain_ppm} of a person worth"
+        " {worth_micro}"
+    ),
     ReasonCode.ROUTE_ABOVE_CEILING: Phrase("costs {cost_micro} a segment, above the ceiling of {ceiling_micro}"),
     ReasonCode.ROUTE_ONLY_CARRIER: Phrase("the only carrier that can be used"),
     ReasonCode.ROUTE_OPTED_OUT: Phrase("the customer opted out of adaptive routing: by priority"),

@@ -118,6 +118,11 @@ def prepare(
                 if other is not None:
                     route = other
                     route_notes = (*route_notes, Reason.of(ReasonCode.ROUTE_ANOTHER_CARRIER))
+                elif submission.resend_reason is not None:
+                    results.append(RefusedRecipient(recipient, errors.NoRoute()))
+                    continue
+            if submission.resend_reason is not None:
+                route_notes = (*route_notes, submission.resend_reason)
             submission_id = submission_id or message_id
             message_notes = notes
             if route_notes or decision is not PASS:

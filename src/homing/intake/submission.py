@@ -10,6 +10,7 @@ from homing.accounts.profile import Profile
 from homing.guard.end_users import EndUserAddress
 from homing.intake.terms import NO_TERMS, SubmissionTerms
 from homing.model import NO_OPTIONS, Options, Recipient, Traffic
+from homing.reasons import Reason
 from homing.text.segments import TextEncoding
 
 
@@ -47,7 +48,8 @@ class Submission(msgspec.Struct, frozen=True):
 
     `registered`: SMPP's registered_delivery (SMPP 3.4, 5.2.17); None in dialects that have another way to request
     reports. `hold_s`: how long the messages wait before they are sent. `avoid_carriers`: used only where the route has
-    no others. `terms`: what it is bound to besides money. `end_user`: who requested it, as evidence for the guard.
+    no others, or not at all with a `resend_reason`: why the platform sends a code again by itself. `terms`: what it is
+    bound to besides money. `end_user`: who requested it, as evidence for the guard.
     """
 
     account: Profile
@@ -61,6 +63,7 @@ class Submission(msgspec.Struct, frozen=True):
     registered: int | None = None
     hold_s: int = 0
     avoid_carriers: frozenset[int] = frozenset()
+    resend_reason: Reason | None = None
     terms: SubmissionTerms = NO_TERMS
     repeated_references: RepeatedReferences = RepeatedReferences.SENT
     end_user: EndUserAddress | None = None

@@ -32,9 +32,12 @@ class HomingRouter:
     listens: bool = True
     update_s: float = limits.LEARN_S
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, update_s: float | None = None) -> None:
+        """`update_s`: between updates; None: as in service."""
+        if update_s is not None:
+            self.update_s = update_s
         self._world = world
-        self._learner = RoutingLearner()
+        self.learner = RoutingLearner()
         self._adaptive = AdaptiveRouting(random.Random(f"homing {world.seed}"))  # noqa: S311 - draws of posteriors, repeatable
         self._rules = single_rule(world, Strategy.ADAPTIVE)
         objective = Objective(worth_micro=worth_micro(world.scenario), quality_floor=world.scenario.quality_floor)
@@ -45,7 +48,7 @@ class HomingRouter:
         self._catalogue: Catalogue | None = None
 
     def observe(self, deltas: Sequence[Delta]) -> None:
-        self._learner.observe(deltas)
+        self.learner.observe(deltas)
 
     def update(self, now_s: float) -> None:
         if now_s - self._updated_s < self.update_s:
@@ -53,8 +56,8 @@ class HomingRouter:
         self._updated_s = now_s
         unix_s = START_S + now_s
         priced = self._priced(int(now_s // 60))
-        self._learner.update(unix_s)
-        decisions = self._adaptive.decide(priced, self._learner, unix_s)
+        self.learner.update(unix_s)
+        decisions = self._adaptive.decide(priced, self.learner, unix_s)
         self._catalogue = priced.with_shares(ShareTable({key: decision.shares for key, decision in decisions.items()}))
 
     def catalogue(self) -> Catalogue:
@@ -88,5 +91,5 @@ class HomingGuardedRouter(HomingRouter):
 
     def update(self, now_s: float) -> None:
         super().update(now_s)
-        self._model.update(START_S + now_s, self._learner.expected_rate, self._learner.reporting)
+        self._model.update(START_S + now_s, self.learner.expected_rate, self.learner.reporting)
         self.enforcer.use_snapshot(self._model.snapshot)

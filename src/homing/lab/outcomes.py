@@ -13,7 +13,7 @@ from homing.lab.world import LATENCY, LOST, PERSON, RECEIPT, RECEIPT_LOST, RETRY
 HONEST, FAKE, NONE = (RECEIPTS.index(kind) for kind in ("honest", "fake", "none"))
 
 
-class _Carriers(msgspec.Struct, frozen=True):
+class CarrierParameters(msgspec.Struct, frozen=True):
     """The constant parameters of the carriers, each by carrier (index) as float64."""
 
     sigma: NDArray[np.float64]
@@ -24,7 +24,7 @@ class _Carriers(msgspec.Struct, frozen=True):
     lost: NDArray[np.float64]
 
     @classmethod
-    def of(cls, scenario: Scenario) -> "_Carriers":
+    def of(cls, scenario: Scenario) -> "CarrierParameters":
         names = (
             "latency_s_sigma",
             "failed_s_median",
@@ -59,7 +59,7 @@ class OutcomeModel:
         self._world = world
         self._counts = counts
         self._events = events
-        self._carriers = _Carriers.of(scenario)
+        self._carriers = CarrierParameters.of(scenario)
         self._people = scenario.people
         self._conversion = np.array([app.conversion for app in scenario.apps])
         self._delay_median_s = np.array([app.conversion_s_median for app in scenario.apps])

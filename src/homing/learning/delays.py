@@ -48,6 +48,17 @@ class DelayCurve:
         slope = (self._shares[after] - share) / (ages_s[after] - start_s)
         return self._areas[after - 1] + into_s * (share + slope * into_s / 2)
 
+    def share_at(self, age_s: float) -> float:
+        """F at an age, in seconds."""
+        if age_s <= 0.0:
+            return 0.0
+        ages_s, shares = self._ages_s, self._shares
+        if age_s >= ages_s[-1]:
+            return 1.0
+        after = bisect_left(ages_s, age_s)
+        into = (age_s - ages_s[after - 1]) / (ages_s[after] - ages_s[after - 1])
+        return shares[after - 1] + into * (shares[after] - shares[after - 1])
+
     def mean_between(self, youngest_s: float, oldest_s: float) -> float:
         """The mean of F over messages whose ages are spread evenly between two."""
         if oldest_s <= 0.0:
@@ -198,6 +209,11 @@ class DelayHistograms:
         self._curves[last] = (self._now_s + REBUILD_S, is_known, curves)
         self._changed.discard(last)
         return curves
+
+    def known(self, keys: Sequence[Key]) -> DelayBounds | None:
+        """As `curves`; None while there are too few delays for one."""
+        curves = self.curves(keys)
+        return None if curves is self._default else curves
 
     def _build(self, keys: Sequence[Key]) -> DelayBounds:
         prior = self._policy.delays_prior

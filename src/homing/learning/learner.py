@@ -14,6 +14,7 @@ from homing.learning.delays import DelayHistograms, Key
 from homing.learning.effects import BaseRates, CarrierEffects
 from homing.learning.fake_receipts import ReceiptYield
 from homing.learning.memory import CHANNELS, CONVERSIONS, RECEIPTS, CarrierMemory
+from homing.learning.outlook import AGES_S, REACHED_MAX, TRIALS_MIN, CarrierOutlook, Outlook, willingness
 from homing.learning.policy import LearningPolicy
 from homing.learning.posterior import Posterior, interval
 from homing.learning.reporting import REPORTING, SILENT, UNKNOWN, AppReporting
@@ -510,6 +511,48 @@ class RoutingLearner:
             )
             for carrier_id, (conversions, expected, peer_conversions, claimed, trials) in totals.items()
         ]
+
+    def outlook(self, key: CellKey) -> Outlook | None:
+        """What becomes of messages of the carriers that have had a cell's traffic; None: the app does not report
+        conversions, or too few have come to know their delays.
+        """
+        cell = self._cells.get(key)
+        if cell is None or self.reporting(key.account_id, key.app_id) != REPORTING:
+            return None
+        answers = {
+            carrier_id: self._conversion_delays.known(_conversion_keys(key, carrier_id)) for carrier_id in cell.memories
+        }
+        posteriors = self.posteriors(key, sorted(cell.memories))
+        rates = {posterior.carrier_id: posterior.mean for posterior in posteriors}
+        trusts = {carrier_id: self.trust(key.account_id, carrier_id) for carrier_id in rates}
+        delivered = {
+            posterior.carrier_id: posterior.delivered_rate
+            for posterior in posteriors
+            if posterior.delivered_rate is not None
+            and posterior.trials >= TRIALS_MIN
+            and trusts[posterior.carrier_id] >= self._policy.trust_min
+        }
+        if not rates:
+            return None
+        willing = willingness(rates, delivered)
+        carriers = []
+        for posterior in posteriors:
+            curves = answers[posterior.carrier_id]
+            if curves is None:
+                return None
+            reached = min(REACHED_MAX, posterior.mean / willing)
+            receipts = self._receipt_delays.known(_receipt_keys(posterior.carrier_id, key.country))
+            carriers.append(
+                CarrierOutlook(
+                    carrier_id=posterior.carrier_id,
+                    reached=reached,
+                    trust=trusts[posterior.carrier_id],
+                    receipted=min(1.0, (posterior.delivered_rate or 0.0) / reached),
+                    answers=[curves.likely.share_at(age_s) for age_s in AGES_S],
+                    receipts=[0.0 if receipts is None else receipts.likely.share_at(age_s) for age_s in AGES_S],
+                )
+            )
+        return Outlook(willing, carriers)
 
     def expected_rate(self, key: CellKey, carrier_id: int) -> float:
         """The probability (0..1) that a genuine message converts: the messages of an attack hardly lower it."""

@@ -38,6 +38,7 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     revenue_micro: int = 0  # the charge less refunds
     receipt_bucket: int = -1  # of seconds from sent to the final receipt (common/histogram.py); -1: none
     conversion_bucket: int = -1  # of seconds from submit to conversion; -1: none
+    resent: bool = False  # it went out since an earlier message was likely lost: few such people are left to answer
 
     @property
     def prefix(self) -> str:

@@ -112,6 +112,7 @@ def _delta(row: StatDeltaRow) -> Delta:
         revenue_micro=row.revenue_micro,
         receipt_bucket=row.receipt_bucket,
         conversion_bucket=row.conversion_bucket,
+        resent=row.resent,
     )
 
 

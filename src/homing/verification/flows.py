@@ -1,4 +1,6 @@
-"""Flows: a code that nobody has entered goes out again after a wait, by another carrier."""
+"""Flows: a code that nobody has entered goes out again after a wait, by another carrier; and the looks after codes of
+apps without one, which go out again if they are likely lost (likely_lost.py).
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,9 +12,11 @@ import structlog
 from homing import errors
 from homing.accounts.profile import Profile
 from homing.observe.logs import describe
+from homing.routing.catalogue_cache import CatalogueCache
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.verifications import DueStep, VerificationRow
+from homing.verification.likely_lost import LikelyLost
 from homing.verification.service import PERSON_LIMITS, Verifications
 
 POLL_S: Final = 1.0
@@ -33,11 +37,15 @@ class FlowRunner:
         *,
         database: Database,
         verifications: Verifications,
+        catalogue_cache: CatalogueCache,
         profile_of: Callable[[int], Awaitable[Profile | None]],
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._verifications = verifications
+        self._likely_lost = LikelyLost(
+            database=database, verifications=verifications, catalogue_cache=catalogue_cache, clock=clock
+        )
         self._profile_of = profile_of
         self._clock = clock
 
@@ -73,6 +81,9 @@ class FlowRunner:
         if row is None or row.step_due_at != step.step_due_at:
             return  # it is over, or this process was so slow that another has sent it
         profile = await self._profile_of(step.account_id)
+        if row.flow_id is None and profile is not None:
+            await self._likely_lost.look(profile, row)
+            return
         flow = None if profile is None else profile.code_flows.get(row.flow_id or 0)
         if profile is None or flow is None or row.steps_done >= len(flow.steps):
             await self._go_on(row, row.steps_done, None)

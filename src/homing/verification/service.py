@@ -31,6 +31,7 @@ from homing.model import (
     Recipient,
     SendLimit,
 )
+from homing.reasons import Reason
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.intake import NewVerification
@@ -53,6 +54,8 @@ DEFAULT_CODE_CHARS: Final = 6  # digits of a code without a template
 DEFAULT_TEXT: Final = f"{CODE_MARK} is your verification code"
 PERSON_LIMITS: Final = (SendLimit(unit="hour", period=1, most=5), SendLimit(unit="day", period=1, most=10))
 """Of an app's codes to one number, resent ones included: they keep a person from being flooded."""
+LOOK_FIRST_S: Final = 5.0
+"""After a code was sent, where it is sent again if it is likely lost."""
 NUMBER_LIMITS: Final = (SendLimit(unit="second", period=30, most=1), *PERSON_LIMITS)
 """The same with a wait between two codes, where a dialect asks for Homing's own."""
 
@@ -103,6 +106,15 @@ class CheckedCode(msgspec.Struct, frozen=True, kw_only=True):
     attempts_left: int = 0
     expires_at: datetime | None = None
     ended_at: datetime | None = None
+
+
+class AutomaticResend(msgspec.Struct, frozen=True):
+    """A message that the platform sends by itself: why, and the carriers that it may not go by, besides those that had
+    the code.
+    """
+
+    reason: Reason
+    avoid_carriers: frozenset[int]
 
 
 class _Guess(msgspec.Struct, frozen=True):
@@ -181,7 +193,7 @@ class Verifications:
             attempts_max=ATTEMPTS_MAX,
             is_test=test_code is not None,
             expires_at=expires_at,
-            step_due_at=None if test_code is not None else _first_step(new.flow, now),
+            step_due_at=None if test_code is not None else _first_step(new.flow, new.app, now),
         )
         if test_code is not None:
             prepared = await store_fixed_code(self._database, verification, new.once, now)
@@ -215,10 +227,11 @@ class Verifications:
         steps_done: int | None = None,
         step_due_at: datetime | None = None,
         once: AnswerOnce | None = None,
+        automatic: AutomaticResend | None = None,
     ) -> SentCode:
         """Sends a verification's code again, by another carrier where the route has one. The new message can be checked
         by its own id; wrong codes count together. `steps_done`, `step_due_at`: of its flow, of which this is the next
-        step; None: as they are.
+        step; None: as they are. `automatic`: the platform decided it.
 
         Raises `VerificationOver` when it can no longer be checked, had as many messages as it may, or another process
         has sent this step; else as `send`.
@@ -243,9 +256,11 @@ class Verifications:
                 dialect=row.dialect,
                 app_id=row.app_id,
                 request_id=request_id,
+                resend_reason=None if automatic is None else automatic.reason,
                 groups=[_group(row.text, code, row.sender, Recipient(row.raw_number, row.number, row.reference), None)],
                 validity_s=app.code_expiry_s,
-                avoid_carriers=frozenset(message.carrier_id for message in earlier),
+                avoid_carriers=frozenset(message.carrier_id for message in earlier)
+                | (frozenset() if automatic is None else automatic.avoid_carriers),
                 terms=SubmissionTerms(
                     limits=_limits(app, row.number, number_limits),
                     once=once,
@@ -444,5 +459,8 @@ def _take(
     return LimitTake(scope=scope, key=key, bounds=bounds, amount=1, refusal=refusal)
 
 
-def _first_step(flow: CodeFlow | None, now: datetime) -> datetime | None:
+def _first_step(flow: CodeFlow | None, app: App, now: datetime) -> datetime | None:
+    """Of a code's flow; without one, of the app's own rule for likely lost codes (verification/likely_lost.py)."""
+    if flow is None and app.resend_messages:
+        return now + timedelta(seconds=LOOK_FIRST_S)
     return None if flow is None or not flow.steps else now + timedelta(seconds=flow.steps[0].wait_s)

@@ -33,7 +33,7 @@ EXPECTS_LABELS: Final = {
 }
 URLS: Final = ("report_url", "inbound_url")
 SETTINGS: Final = (*URLS, "expects_conversions")
-CODES: Final = ("code_expiry_s", "total_limit", "number_limit")
+CODES: Final = ("code_expiry_s", "total_limit", "number_limit", "resend_messages", "resend_worth_micro")
 """An app's settings for verification codes."""
 UNIT_LABELS: Final = {"second": N_("seconds"), "minute": N_("minutes"), "hour": N_("hours"), "day": N_("days")}
 KINDS: Final = {"report_url": PushKind.REPORT, "inbound_url": PushKind.INBOUND}
@@ -87,6 +87,7 @@ async def _show_item(context: RequestContext, trial: PushTrial | None) -> Respon
         codes_version=context.version({name: app[name] for name in CODES}),
         limits={name: send_limit_of(app[f"{name}_limit"]) for name in ("total", "number")},
         expiry_bounds=code_settings.EXPIRY_S,
+        resends_max=code_settings.RESEND_MESSAGES_MAX,
         units=UNIT_LABELS,
         trial=trial,
     )
@@ -138,6 +139,8 @@ async def _save_codes(context: RequestContext, account_scope: AccountScope) -> R
             code_expiry_s=expiry_s or 0,
             total_limit=total_limit,
             number_limit=number_limit,
+            resend_messages=form_values.whole(context, "resend_messages") or 0,
+            resend_worth_micro=form_values.amount_if_any(context, "resend_worth") or 0,
         )
     return context.redirect(account_scope.path("apps"), context.translate("App {name} saved.", name=row.name))
 

@@ -30,7 +30,8 @@ FROM account
 WHERE account_id = ANY(:account_ids::bigint[])
 
 -- name: profiles_apps -> rows AppProfileRow
-SELECT account_id, app_id, name, report_url, inbound_url, code_expiry_s, total_limit, number_limit
+SELECT account_id, app_id, name, report_url, inbound_url, code_expiry_s, total_limit, number_limit,
+    resend_messages, resend_worth_micro
 FROM app
 WHERE account_id = ANY(:account_ids::bigint[])
 ORDER BY created_at, app_id

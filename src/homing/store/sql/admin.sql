@@ -75,7 +75,7 @@ RETURNING app_id
 -- With `sent` and `converted` of today and the day before.
 -- name: app_list -> rows AppListRow
 SELECT app.app_id, app.account_id, app.name, app.report_url, app.inbound_url, app.created_at, app.expects_conversions,
-    app.code_expiry_s, app.total_limit, app.number_limit,
+    app.code_expiry_s, app.total_limit, app.number_limit, app.resend_messages, app.resend_worth_micro,
     coalesce(recent.sent, 0) AS sent, coalesce(recent.converted, 0) AS converted
 FROM app
 LEFT JOIN (

@@ -89,10 +89,10 @@ WITH report AS MATERIALIZED (
         old.credited_at IS NULL AND new.credited_at IS NOT NULL AS credited
 ), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, converted,
-        conversion_bucket)
+        conversion_bucket, resent)
     SELECT m.account_id, accepted_minute(m.message_id), w.carrier_id, m.app_id, m.country,
         m.mcc || m.mnc, left(m.number, -3), m.sender, 1,
-        stat_bucket(w.credited_at - accepted_at(m.message_id))
+        stat_bucket(w.credited_at - accepted_at(m.message_id)), CASE WHEN m.request_id = 'likely-lost' THEN true END
     FROM written AS w
     JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
     WHERE w.credited

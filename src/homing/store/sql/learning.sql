@@ -139,3 +139,40 @@ WHERE m.message_id >= :first_id AND m.message_id < :beyond_id AND m.carrier_id =
     ))
 ORDER BY m.message_id
 LIMIT :rows_max
+
+-- Apps whose likely lost codes go out again.
+-- name: learn_resending_apps -> rows AppRef
+SELECT account_id, app_id FROM app WHERE resend_messages > 0
+
+-- name: learn_outlooks_write
+-- takes: outlooks NewOutlook
+INSERT INTO learn_outlook AS o (account_id, app_id, country, network, outlook, made_at)
+SELECT t.account_id, t.app_id, t.country, t.network, t.outlook::jsonb, :made_at
+FROM unnest(:outlooks) AS t (account_id bigint, app_id text, country text, network text, outlook text)
+JOIN account USING (account_id)
+ORDER BY t.account_id, t.app_id, t.country, t.network
+ON CONFLICT (account_id, app_id, country, network) DO UPDATE
+SET outlook = excluded.outlook, made_at = excluded.made_at
+
+-- name: learn_outlooks_forget
+DELETE FROM learn_outlook WHERE made_at < :before
+
+-- name: learn_outlook -> value?
+-- not null: outlook
+SELECT outlook::text AS outlook
+FROM learn_outlook
+WHERE account_id = :account_id AND app_id = :app_id AND country = :country AND network = :network AND made_at > :after
+
+-- Messages since `since` that went out since an earlier one was likely lost, by hour of their submit.
+-- name: learn_resent -> rows ResentSums
+-- slow
+SELECT accepted_minute(m.message_id) / 60 * 60 AS minute, m.account_id, m.app_id, m.country, m.mcc || m.mnc AS network,
+    m.carrier_id, count(m.sent_at)::bigint AS sent,
+    count(*) FILTER (WHERE m.state = :MessageState.DELIVERED)::bigint AS delivered,
+    count(*) FILTER (WHERE m.final_at IS NOT NULL AND m.state <> :MessageState.DELIVERED)::bigint AS undelivered,
+    count(c.credited_at)::bigint AS converted
+FROM verification_message AS v
+JOIN message AS m ON m.account_id = v.account_id AND m.message_id = ANY (ARRAY[v.message_id])
+LEFT JOIN conversion AS c ON c.account_id = v.account_id AND c.message_id = v.message_id
+WHERE v.message_id >= first_id_at(:since) AND m.request_id = 'likely-lost'
+GROUP BY 1, 2, 3, 4, 5, 6

@@ -135,7 +135,7 @@ WITH moved AS (
     RETURNING m.account_id, m.message_id, m.dialect, m.app_id, m.raw_number, m.number, m.country, m.mcc, m.mnc,
         m.segments, m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
         m.carrier_id, m.carrier_ref, m.carrier_cost_micro, m.error_code, m.error_text, m.reason, e.at, e.final,
-        m.registered, m.sender, m.submission_id, m.sent_at, old.sent_at IS NULL AS was_unsent,
+        m.registered, m.sender, m.submission_id, m.request_id, m.sent_at, old.sent_at IS NULL AS was_unsent,
         old.carrier_id AS carrier_before,
         old.refund_micro AS refund_before,
         CASE WHEN m.registered <> 0 THEN left(m.text, 20) END AS beginning,
@@ -147,7 +147,7 @@ WITH moved AS (
         m.final_at, (SELECT f.types FROM event_feed AS f WHERE f.account_id = m.account_id) AS event_types
 ), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted, sent,
-        delivered, undelivered, cost_micro, revenue_micro, receipt_bucket)
+        delivered, undelivered, cost_micro, revenue_micro, receipt_bucket, resent)
     SELECT account_id, accepted_minute(message_id), carrier_id, app_id, country, mcc || mnc,
         left(number, -3), sender, NULL,
         CASE WHEN state = :MessageState.SENT OR (state = :MessageState.DELIVERED AND was_unsent) THEN 1 END,
@@ -160,13 +160,14 @@ WITH moved AS (
         CASE
             WHEN state IN (:MessageState.DELIVERED, :MessageState.UNDELIVERABLE) AND sent_at IS NOT NULL
                 THEN stat_bucket(at - sent_at)
-        END
+        END,
+        CASE WHEN request_id = 'likely-lost' THEN true END
     FROM moved
     WHERE state <> :MessageState.UNKNOWN
     UNION ALL
     SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
         left(number, -3), sender, side.change, NULL, NULL, NULL, NULL,
-        side.change * (charge_micro - refund_before), NULL
+        side.change * (charge_micro - refund_before), NULL, NULL
     FROM moved
     CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, change)
     WHERE moved.carrier_id <> carrier_before

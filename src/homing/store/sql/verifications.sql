@@ -466,14 +466,15 @@ DELETE FROM test_number WHERE account_id = :account_id AND number = :number RETU
 SELECT account_id, number, code FROM test_number WHERE account_id = ANY (:account_ids::bigint[]) ORDER BY number
 
 -- name: app_verification -> row? AppVerificationRow
-SELECT app_id, account_id, name, code_expiry_s, total_limit, number_limit, created_at
+SELECT app_id, account_id, name, code_expiry_s, total_limit, number_limit, resend_messages, resend_worth_micro,
+    created_at
 FROM app
 WHERE account_id = :account_id AND app_id = :app_id
 
 -- name: app_verification_change -> value?
 UPDATE app
 SET name = :name, code_expiry_s = :code_expiry_s, total_limit = :total_limit?::jsonb,
-    number_limit = :number_limit?::jsonb
+    number_limit = :number_limit?::jsonb, resend_messages = :resend_messages, resend_worth_micro = :resend_worth_micro
 WHERE account_id = :account_id AND app_id = :app_id
 RETURNING app_id
 

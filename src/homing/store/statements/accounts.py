@@ -63,6 +63,8 @@ class AppProfileRow(msgspec.Struct, frozen=True, gc=False):
     code_expiry_s: int
     total_limit: str | None
     number_limit: str | None
+    resend_messages: int
+    resend_worth_micro: int
 
 
 class SenderProfileRow(msgspec.Struct, frozen=True, gc=False):

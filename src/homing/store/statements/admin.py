@@ -122,6 +122,8 @@ class AppListRow(msgspec.Struct, frozen=True, gc=False):
     code_expiry_s: int
     total_limit: str | None
     number_limit: str | None
+    resend_messages: int
+    resend_worth_micro: int
     sent: int
     converted: int
 

@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows
+from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("learning")
 
@@ -182,6 +182,38 @@ class FakeMessageRow(msgspec.Struct, frozen=True, gc=False):
     carrier_cost_micro: int | None
 
 
+class AppRef(msgspec.Struct, frozen=True, gc=False):
+    """A row of `learn_resending_apps`."""
+
+    account_id: int
+    app_id: str
+
+
+class NewOutlook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `learn_outlooks_write` is given."""
+
+    account_id: int
+    app_id: str
+    country: str
+    network: str
+    outlook: str
+
+
+class ResentSums(msgspec.Struct, frozen=True, gc=False):
+    """A row of `learn_resent`."""
+
+    minute: int
+    account_id: int
+    app_id: str
+    country: str
+    network: str
+    carrier_id: int
+    sent: int
+    delivered: int
+    undelivered: int
+    converted: int
+
+
 async def learn_terms(db: Executor) -> list[LearnTermsRow]:
     return await fetch_rows(db, _SQL["learn_terms"], LearnTermsRow)
 
@@ -271,3 +303,27 @@ async def learn_fake_messages(
         rows_max,
         timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
     )
+
+
+async def learn_resending_apps(db: Executor) -> list[AppRef]:
+    """Apps whose likely lost codes go out again."""
+    return await fetch_rows(db, _SQL["learn_resending_apps"], AppRef)
+
+
+async def learn_outlooks_write(db: Executor, *, made_at: datetime, outlooks: Sequence[NewOutlook]) -> None:
+    await execute(db, _SQL["learn_outlooks_write"], made_at, *columns(outlooks, 5))
+
+
+async def learn_outlooks_forget(db: Executor, *, before: datetime) -> None:
+    await execute(db, _SQL["learn_outlooks_forget"], before)
+
+
+async def learn_outlook(
+    db: Executor, *, account_id: int, app_id: str, country: str, network: str, after: datetime
+) -> str | None:
+    return await fetch_row_or_none(db, _SQL["learn_outlook"], single(str), account_id, app_id, country, network, after)
+
+
+async def learn_resent(db: Executor, *, since: datetime) -> list[ResentSums]:
+    """Messages since `since` that went out since an earlier one was likely lost, by hour of their submit."""
+    return await fetch_rows(db, _SQL["learn_resent"], ResentSums, since, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)

@@ -36,6 +36,7 @@ class StatDeltaRow(msgspec.Struct, frozen=True, gc=False):
     revenue_micro: int
     receipt_bucket: int
     conversion_bucket: int
+    resent: bool
     taken: int
 
 

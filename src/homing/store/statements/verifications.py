@@ -224,6 +224,8 @@ class AppVerificationRow(msgspec.Struct, frozen=True, gc=False):
     code_expiry_s: int
     total_limit: str | None
     number_limit: str | None
+    resend_messages: int
+    resend_worth_micro: int
     created_at: datetime
 
 
@@ -521,6 +523,8 @@ async def app_verification_change(
     code_expiry_s: int,
     total_limit: str | None,
     number_limit: str | None,
+    resend_messages: int,
+    resend_worth_micro: int,
     account_id: int,
     app_id: str,
 ) -> str | None:
@@ -532,6 +536,8 @@ async def app_verification_change(
         code_expiry_s,
         total_limit,
         number_limit,
+        resend_messages,
+        resend_worth_micro,
         account_id,
         app_id,
     )
