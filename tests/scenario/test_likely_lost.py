@@ -121,7 +121,9 @@ async def test_a_code_goes_again_once_when_most_answers_would_have_come(shop: Sh
     assert await shop.look(6, 12, 20, 30) == 1, "half of the answers are still to come"
     assert await shop.look(40, 45, 50, 55, 60, 62) == 2
     assert await shop.look(100, 150, 250) == 2, "once is what the app allows"
-    first, second = await shop.engines.bank.query("SELECT carrier_id, notes FROM message ORDER BY message_id")
+    first, second = await shop.engines.bank.query(
+        "SELECT message_id, carrier_id, notes FROM message ORDER BY message_id"
+    )
     assert second["carrier_id"] == shop.second != first["carrier_id"]
     (reason,) = (each for each in msgspec.json.decode(second["notes"])["route"] if each["code"].startswith("resend"))
     assert reason["code"] == "resend.likely_lost"
@@ -130,8 +132,18 @@ async def test_a_code_goes_again_once_when_most_answers_would_have_come(shop: Sh
     assert 500_000 < values["answered_ppm"] <= 1_000_000
     assert values["price_micro"] == PRICE_MICRO
     assert (await shop.engines.bank.purse(shop.account)).balance == 10_000_000 - 2 * PRICE_MICRO
+    await shop.become(second["message_id"], MessageState.DELIVERED)
+    counted = "SELECT resent, sum(sent) AS sent, sum(converted) AS converted FROM stat_delta GROUP BY 1 ORDER BY 1"
+    resent, first_sums = await shop.engines.bank.query(counted)
+    assert (resent["resent"], resent["sent"], first_sums["sent"]) == (True, 1, 1), "the learner leaves the second out"
     shop.engines.clock.ahead = timedelta(0)
     assert await shop.engines.check(shop.account, sent, CODE) is CheckOutcome.VERIFIED
+    (resent, _first) = await shop.engines.bank.query(counted)
+    assert resent["converted"] == 1, "it was the last delivered one"
+    (sums,) = await statements.learning.learn_resent(
+        shop.engines.bank.plain, since=shop.engines.clock() - timedelta(hours=1)
+    )
+    assert (sums.sent, sums.delivered, sums.undelivered, sums.converted) == (1, 1, 0, 1)
 
 
 async def test_a_negative_receipt_sends_the_code_by_another_carrier_soon(shop: Shop) -> None:

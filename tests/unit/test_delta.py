@@ -1,5 +1,7 @@
 """A delta's parts: the cohort's minute, a number's range, the sums."""
 
+from typing import Any
+
 from homing.common import ids
 from homing.statistics.delta import FIGURES, Delta, block_of, minute_of, totals
 
@@ -21,7 +23,8 @@ def test_a_prefix_is_the_numbers_first_six_digits() -> None:
 
 
 def test_totals_add_up_every_figure_of_every_delta() -> None:
-    one = Delta(1, 7, "a", "KE", "-1-1", "", 3, "", **{name: index for index, name in enumerate(FIGURES, 1)})
+    figures: dict[str, Any] = {name: index for index, name in enumerate(FIGURES, 1)}
+    one = Delta(1, 7, "a", "KE", "-1-1", "", 3, "", **figures)
     back = Delta(1, 7, "a", "KE", "-1-1", "", 3, "", submitted=-1, revenue_micro=-8)
     sums = totals([one, one, back])
     assert sums == {name: 2 * index for index, name in enumerate(FIGURES, 1)} | {"submitted": 1, "revenue_micro": 8}

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def sent(minute: int, carrier: int, count: int, cell: CellKey = CELL) -> Delta:
 
 def delivered(minute: int, carrier: int, count: int, of: int, took_s: float = 3, cell: CellKey = CELL) -> list[Delta]:
     """`count` of `of` messages; the rest are reported as lost."""
-    facts = {"delivered": count}, {"undelivered": of - count}
+    facts: tuple[dict[str, Any], ...] = ({"delivered": count}, {"undelivered": of - count})
     return [
         Delta(
             minute, cell.account_id, cell.app_id, cell.country, cell.network, "8613800138", carrier, "S",

@@ -41,6 +41,16 @@ LISTED: Final = (
     Column("rate_per_s", "Messages/s", COUNT),
     Column("about", "About", PROSE),
 )
+RESENDS: Final = (
+    Column("scenario", "Scenario"),
+    Column("seed", "Seed", COUNT),
+    Column("policy", "Second message"),
+    Column("willing", "Who would answer", COUNT),
+    Column("lost", "Lost", COUNT),
+    Column("resent", "Sent again", COUNT),
+    Column("extra_cents", "Extra cost, US cents", ColumnKind(right=True)),
+    Column("saved_per_cent", "People saved a cent", ColumnKind(absent="-", right=True)),
+)
 COURSE: Final = (
     Column("at_h", "Hour", ColumnKind(right=True)),
     Column("shares", "Shares"),
@@ -233,6 +243,32 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
     if attacks:
         parts["attacks"] = Table(ATTACKS, attacks)
     print_reply(Detail(RUN, row, parts), as_json)
+
+
+@lab.command("resend")
+@click.option("--only", multiple=True, metavar="NAME", help="Of the compared scenarios these alone.")
+@click.option("--seeds", type=WholeNumberType(1, LAB_SEEDS_MAX), default=2, show_default=True)
+@click.option("--hours", type=RealNumberType(1.25), default=2.5, show_default=True)
+@click.option("--rate", "rate_per_s", type=RealNumberType(0.1), default=4.0, show_default=True, help="People a second.")
+@json_option
+def resend(only: tuple[str, ...], seeds: int, hours: float, rate_per_s: float, as_json: bool) -> None:
+    """Compare second messages: none, after 30 s, and when a code is likely lost.
+
+    People who would have entered a code and got none, and what saving them costs. Minutes a seed.
+
+    \b
+    Example:  homing lab resend --only steady --seeds 1
+    """
+    with errors_in_one_line():
+        from homing import errors
+        from homing.lab.resend_report import COMPARED, chosen_scenarios, compare
+
+        scenarios = chosen_scenarios(only)
+        if not scenarios:
+            raise errors.InvalidInput(f"none of these is compared: {', '.join(only)}")
+        with _progress(len(scenarios) * seeds * len(COMPARED)) as watch:
+            rows = compare(scenarios, seeds=seeds, hours=hours, rate_per_s=rate_per_s, progress=watch)
+    print_reply(Table(RESENDS, [msgspec.structs.asdict(row) for row in rows]), as_json)
 
 
 @lab.command("scenarios")

@@ -167,7 +167,7 @@ WHERE account_id = :account_id AND app_id = :app_id AND country = :country AND n
 -- name: learn_resent -> rows ResentSums
 -- slow
 SELECT accepted_minute(m.message_id) / 60 * 60 AS minute, m.account_id, m.app_id, m.country, m.mcc || m.mnc AS network,
-    m.carrier_id, count(m.sent_at)::bigint AS sent,
+    m.carrier_id, count(*) FILTER (WHERE m.sent_at IS NOT NULL OR m.state = :MessageState.DELIVERED)::bigint AS sent,
     count(*) FILTER (WHERE m.state = :MessageState.DELIVERED)::bigint AS delivered,
     count(*) FILTER (WHERE m.final_at IS NOT NULL AND m.state <> :MessageState.DELIVERED)::bigint AS undelivered,
     count(c.credited_at)::bigint AS converted
