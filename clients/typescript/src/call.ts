@@ -58,7 +58,7 @@ export class Caller {
 
   constructor(options: HomingOptions) {
     const base = new URL(options.baseUrl);
-    if (!["http:", "https:"].includes(base.protocol) || base.username || base.search || base.hash) {
+    if (!["http:", "https:"].includes(base.protocol) || base.username || base.password || base.search || base.hash) {
       throw new TypeError("baseUrl begins with http:// or https:// and has no user, query or fragment");
     }
     if (!/^[\x21-\x7e]+$/.test(options.key)) {

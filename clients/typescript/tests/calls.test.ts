@@ -214,7 +214,7 @@ test("what would break out of a call is refused before it", async () => {
     await homing.messages.get("1/cancel?x#y");
     assert.deepEqual(urls, ["/v1/messages/1%2Fcancel%3Fx%23y"]);
   });
-  for (const baseUrl of ["ftp://a/v1", "http://user:word@a/v1", "http://a/v1?x=1", "a/v1"]) {
+  for (const baseUrl of ["ftp://a/v1", "http://user:word@a/v1", "http://:word@a/v1", "http://a/v1?x=1", "a/v1"]) {
     assert.throws(() => new Homing({ key: "hm_a_b", baseUrl }), TypeError);
   }
   assert.throws(() => new Homing({ key: "hm a", baseUrl: "http://a/v1" }), TypeError);
