@@ -89,6 +89,7 @@ PUSH_IN_FLIGHT_MAX: Final = 1_000
 PUSH_IN_FLIGHT_PER_ACCOUNT_MAX: Final = (
     300  # and never more than are free; beyond it the account's pushes are not claimed
 )
+PUSH_IN_FLIGHT_PER_ENDPOINT_MAX: Final = 100  # so that a slow one leaves room to the others of its account
 PUSH_TIMEOUT_S: Final = 10.0
 PUSH_LEASE_S: Final = 60.0
 PUSH_WAITS_S: Final = (
@@ -202,6 +203,7 @@ assert API_START_S + API_TIMEOUT_S < CARRIER_SUBMIT_TIMEOUT_S, (
 )
 assert VALIDITY_S_MAX < API_ASK_S_MAX
 assert 2 * (PUSH_IN_FLIGHT_PER_ACCOUNT_MAX + PUSH_BATCH_MAX) <= PUSH_IN_FLIGHT_MAX, "one account leaves half to others"
+assert PUSH_IN_FLIGHT_PER_ENDPOINT_MAX < PUSH_IN_FLIGHT_PER_ACCOUNT_MAX, "a webhook endpoint leaves room to others"
 assert PUSH_TIMEOUT_S < PUSH_LEASE_S, "a lease outlives the push it covers"
 assert RECEIPT_UNANSWERED_S_MIN > CARRIER_SUBMIT_TIMEOUT_S, "every submit under way when a receipt came has its answer"
 assert RECEIPT_UNANSWERED_S_MIN + RECEIPT_PARK_RETRY_S_MAX < RECEIPT_PARK_S_MAX, (

@@ -180,6 +180,7 @@ async def claimed(bank: Bank) -> list[ClaimedPush]:
             rows_max=100,
             lease=LEASE,
             full_account_ids=[],
+            full_webhook_ids=[],
             held_push_ids=[],
         )
     return sorted(rows, key=lambda row: int(row.push_id))

@@ -57,6 +57,7 @@ async def claim(
         rows_max=100,
         lease=LEASE,
         full_account_ids=full or [],
+        full_webhook_ids=[],
         held_push_ids=in_flight or [],
     )
     return sorted(row.push_id for row in rows)

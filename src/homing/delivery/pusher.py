@@ -110,6 +110,7 @@ class Pusher:
         self._is_running = False
         self._in_flight = 0
         self._in_flight_by_account: Counter[int] = Counter()
+        self._in_flight_by_webhook: Counter[int] = Counter()
         self._in_flight_ids: set[int] = set()
         self._place_freed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -152,6 +153,7 @@ class Pusher:
             self._in_flight += len(chain)
             self._in_flight_ids.update(push.push_id for push in chain)
             self._in_flight_by_account[chain[0].account_id] += len(chain)
+            self._in_flight_by_webhook[chain[0].webhook_id] += len(chain)
             task = loop.create_task(self._serve(chain))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -182,6 +184,11 @@ class Pusher:
             rows_max=count,
             lease=LEASE,
             full_account_ids=full_account_ids,
+            full_webhook_ids=[
+                webhook_id
+                for webhook_id, places in self._in_flight_by_webhook.items()
+                if webhook_id and places >= limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MAX
+            ],
             held_push_ids=list(self._in_flight_ids),
         )
         self.serve(rows)
@@ -197,10 +204,13 @@ class Pusher:
         finally:
             self._in_flight -= len(chain)
             self._in_flight_ids.difference_update(push.push_id for push in chain)
-            account_id = chain[0].account_id
-            self._in_flight_by_account[account_id] -= len(chain)
-            if not self._in_flight_by_account[account_id]:
-                del self._in_flight_by_account[account_id]
+            for places, owner in (
+                (self._in_flight_by_account, chain[0].account_id),
+                (self._in_flight_by_webhook, chain[0].webhook_id),
+            ):
+                places[owner] -= len(chain)
+                if not places[owner]:
+                    del places[owner]
             self._place_freed.set()
 
     async def _post(self, push: ClaimedPush) -> PushAttempt:

@@ -175,8 +175,8 @@ RETURNING message_id, push_id
 -- unless it is being replayed. Receipts for SMPP, alerts and most events are never superseded. Endpoints do not wait for
 -- each other, and their pushes are in the order of the events: one of an old event may be younger (webhook_replay). The
 -- address of a push to one is the endpoint's present one, "" where it is disabled or removed. The body is "" where it is
--- no longer kept. `full_account_ids`: accounts that have their share of places. `held_push_ids`: pushes that this process
--- is posting; they do not lapse when the clock is stepped forwards.
+-- no longer kept. `full_account_ids`, `full_webhook_ids`: accounts and endpoints that have their share of places.
+-- `held_push_ids`: pushes that this process is posting; they do not lapse when the clock is stepped forwards.
 -- name: pushes_claim -> rows ClaimedPush
 -- not null: url, body
 WITH due AS MATERIALIZED (
@@ -191,6 +191,7 @@ WITH due AS MATERIALIZED (
             ) AS is_stale
     FROM push AS p
     WHERE p.lane = :lane AND p.due_at <= :now AND p.account_id <> ALL (:full_account_ids::bigint[])
+        AND p.webhook_id <> ALL (:full_webhook_ids::bigint[])
         AND p.push_id <> ALL (:held_push_ids::bigint[])
         AND (p.kind = :PushKind.ALERT OR NOT EXISTS (
             SELECT FROM push AS earlier

@@ -205,6 +205,7 @@ async def pushes_claim(
     lane: int,
     now: datetime,
     full_account_ids: Sequence[int],
+    full_webhook_ids: Sequence[int],
     held_push_ids: Sequence[int],
     rows_max: int,
     lease: timedelta,
@@ -214,11 +215,21 @@ async def pushes_claim(
     instead, unless it is being replayed. Receipts for SMPP, alerts and most events are never superseded. Endpoints
     do not wait for each other, and their pushes are in the order of the events: one of an old event may be younger
     (webhook_replay). The address of a push to one is the endpoint's present one, "" where it is disabled or removed.
-    The body is "" where it is no longer kept. `full_account_ids`: accounts that have their share of places.
-    `held_push_ids`: pushes that this process is posting; they do not lapse when the clock is stepped forwards.
+    The body is "" where it is no longer kept. `full_account_ids`, `full_webhook_ids`: accounts and endpoints that
+    have their share of places. `held_push_ids`: pushes that this process is posting; they do not lapse when the
+    clock is stepped forwards.
     """
     return await fetch_rows(
-        db, _SQL["pushes_claim"], ClaimedPush, lane, now, full_account_ids, held_push_ids, rows_max, lease
+        db,
+        _SQL["pushes_claim"],
+        ClaimedPush,
+        lane,
+        now,
+        full_account_ids,
+        full_webhook_ids,
+        held_push_ids,
+        rows_max,
+        lease,
     )
 
 
