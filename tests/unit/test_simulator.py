@@ -199,7 +199,7 @@ async def test_what_it_owes_comes_though_the_machines_clock_is_stepped_back() ->
     offset_s = 0.0
     clock = SteadyClock(lambda: time.time() + offset_s)
     carrier = SimulatorCarrier(SimulatorSettings(submit_ms=0, receipt_ms_mean=300, undeliverable=0, expired=0), clock)
-    began = datetime.now(UTC)
+    began = clock()  # not the machine's: the two differ by microseconds
     await submitted(carrier, [outbound(f"86138{n:04d}0009", n) for n in range(20)])
     offset_s = -3_600.0
     found = await reports(carrier, 20)
