@@ -135,7 +135,7 @@ def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tup
 
 
 EVERY = dict(commands(main))
-SIMULATED = {("lab", verb) for verb in ("report", "run", "scenarios", "generate")}  # these need no database
+SIMULATED = {("lab", verb) for verb in ("report", "run", "resend", "scenarios", "generate")}  # these need no database
 
 
 @pytest.mark.parametrize("path", [path for path in EVERY if path], ids=" ".join)

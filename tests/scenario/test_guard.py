@@ -338,8 +338,11 @@ async def test_many_numbers_from_one_address_are_recorded_with_the_reason_and_wi
         )
         return [dict(row) for row in rows]
 
-    ids = [await send(number) for number in range(42)]
-    first = (await until(decisions))[0]
+    ids = []
+    while not (decided := await decisions()):
+        assert len(ids) < 150, "noticed late: what processes have counted reaches the others in a second or two"
+        ids.append(await send(len(ids)))
+    first = decided[0]
     assert first["scope"].startswith("ip-")
     assert "2606" not in f"{first}"
     assert "from one end user's network" in await command(server, "message", "show", ids[-1])

@@ -178,7 +178,9 @@ async def test_a_key_is_shown_as_it_is_pasted_with_its_scopes_and_last_use(serve
 async def test_the_console_shows_a_new_key_once_as_it_is_pasted(server: Server, console: str) -> None:
     account = await server.account()
     _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
-    made = await viewer.post("/credentials", {"do": "create", "dialect": "v1", "label": "shop"})
+    made = await viewer.post(
+        "/credentials", {"do": "create", "dialect": "v1", "label": "shop", "scope": "account:read"}
+    )
     shown = re.search(r'id="token">(hm_\w+)<', made.text)
     assert shown
     assert (await V1Client(server, account, shown[1]).get("/v1/balance")).status == 200

@@ -252,9 +252,10 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
 @click.option("--rate", "rate_per_s", type=RealNumberType(0.1), default=4.0, show_default=True, help="People a second.")
 @json_option
 def resend(only: tuple[str, ...], seeds: int, hours: float, rate_per_s: float, as_json: bool) -> None:
-    """Compare second messages: none, after 30 s, and when a code is likely lost.
+    """Compare rules for sending a code a second time.
 
-    People who would have entered a code and got none, and what saving them costs. Minutes a seed.
+    Never, after 30 s, and when it is likely lost: people who would have entered a code and got none, and what saving
+    them costs. It takes minutes a seed.
 
     \b
     Example:  homing lab resend --only steady --seeds 1
