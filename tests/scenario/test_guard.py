@@ -338,7 +338,7 @@ async def test_many_numbers_from_one_address_are_recorded_with_the_reason_and_wi
         )
         return [dict(row) for row in rows]
 
-    ids = []
+    ids: list[str] = []
     while not (decided := await decisions()):
         assert len(ids) < 150, "noticed late: what processes have counted reaches the others in a second or two"
         ids.append(await send(len(ids)))
