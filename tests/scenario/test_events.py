@@ -420,7 +420,7 @@ async def test_a_replayed_event_does_not_overtake_or_drop_those_that_came_after_
     assert row is not None
     now = datetime.now(UTC)
     async with bank.plain.transaction() as transaction:
-        replayed = await endpoints.replay_span(
+        replayed = await endpoints.replay_events(
             transaction, row, dialect=3, since=now - timedelta(hours=1), until=now, types=[EventType.MESSAGE_SENT]
         )
     assert replayed.queued == 1
@@ -464,11 +464,11 @@ async def test_a_replay_of_a_rare_type_looks_at_a_bounded_part_of_the_span(
     await bank.query("TRUNCATE push")
     row = await statements.webhooks.webhook_find(bank.plain, account_id=account.account_id, webhook_id=webhook_id)
     assert row is not None
-    monkeypatch.setattr(endpoints, "EVENTS_LOOKED_MAX", 4)
+    monkeypatch.setattr(endpoints, "REPLAY_LOOKED_MAX", 4)
     now, after_id, queued = datetime.now(UTC), 0, []
     while True:
         async with bank.plain.transaction() as transaction:
-            replayed = await endpoints.replay_span(
+            replayed = await endpoints.replay_events(
                 transaction,
                 row,
                 dialect=3,

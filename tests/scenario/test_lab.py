@@ -61,7 +61,7 @@ def lab(*words: str, status: int = 0, environment: Mapping[str, str | None] | No
 def test_the_quick_report_ends_in_time_and_has_every_figure() -> None:
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-m", "homing.cli", "lab", "report", "--quick", "--workers", "1", "--json"],
+        [sys.executable, "-m", "homing.cli", "lab", "report", "--quick", "--workers", "1", "--seeds", "1", "--json"],
         capture_output=True,
         text=True,
         check=True,
@@ -78,7 +78,7 @@ def test_the_quick_report_ends_in_time_and_has_every_figure() -> None:
     assert (by_name["oracle_ratio"]["measured"] or 1.0) < 1.2  # on a machine that is kept busy it may not come to it
     assert by_name["path_us"]["measured"] is not None
     assert found["seeds"] >= 1
-    assert found["messages_simulated"] > 100_000
+    assert found["messages_simulated"] > 20_000
     assert took_s < 60 or os.getloadavg()[0] > 4, "on a machine with time for it"
 
 
@@ -184,7 +184,7 @@ def test_an_installation_without_the_labs_libraries_says_how_to_get_them(monkeyp
 
 
 def test_a_run_whose_process_is_killed_is_run_again(tmp_path: Path) -> None:
-    scenario = read(MINE.replace("hours = 0.5", "hours = 2"), "mine.toml")
+    scenario = read(MINE.replace("hours = 0.5", "hours = 1"), "mine.toml")
     tasks = [RunTask(scenario, seed, ("homing",)) for seed in (1, 2)]
     killed: list[int] = []
 

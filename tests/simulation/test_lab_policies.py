@@ -118,7 +118,7 @@ def test_no_policy_but_the_oracle_reads_chances() -> None:
     silent_carriers = [msgspec.structs.replace(one, receipts="none") for one in BASE.carriers]
     silent = (msgspec.structs.replace(BASE.apps[0], reports=False),)
     people = People(ask_again=0.0)
-    one = changed(carriers=tuple(silent_carriers), apps=silent, people=people, hours=0.5)
+    one = changed(carriers=tuple(silent_carriers), apps=silent, people=people, hours=0.5, rate_per_s=8.0)
     halved = tuple(msgspec.structs.replace(carrier, delivered=0.5) for carrier in silent_carriers)
     other = msgspec.structs.replace(one, carriers=halved)
     for policy in policies.POLICIES:

@@ -182,7 +182,7 @@ def report(
         from homing.lab.stored_runs import StoredRuns
 
         chosen = _chosen(files, only, drawn_from)
-        plan = plans.quick(chosen, drawn_from) if quick else plans.full(chosen, seeds, hours, drawn_from)
+        plan = plans.quick(chosen, seeds, drawn_from) if quick else plans.full(chosen, seeds, hours, drawn_from)
         stored_runs = None if out is None or quick else StoredRuns(out)
         with _progress(len(plan.tasks)) as watch:
             result = reports.make(plan, watch, workers, stored_runs)

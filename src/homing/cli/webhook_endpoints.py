@@ -20,7 +20,7 @@ from homing.admin.webhooks import (
 from homing.cli.context import CommandContext, in_context
 from homing.cli.parameters import MOMENT, ROW_ID, WholeNumberType, limit_option
 from homing.cli.show import COUNT, LIST, PROSE, TIME, URL, YES, Column, Confirmation, Detail, Reply, Table, enum_kind
-from homing.delivery.endpoints import replay_event, replay_span, try_endpoint
+from homing.delivery.endpoints import replay_event, replay_events, try_endpoint
 from homing.delivery.safe_http import SafeHttpClient
 from homing.dialects.base import Dialect
 from homing.dialects.registry import DIALECTS
@@ -261,7 +261,7 @@ async def replay(
         queued = await _replay_event(context, row, event, dialect)
     else:
         assert since is not None
-        queued = await _replay_span(context, row, dialect, since, until or datetime.now(UTC), types)
+        queued = await _replay_events(context, row, dialect, since, until or datetime.now(UTC), types)
     return Confirmation(f"Events that will be pushed again: {queued}.", {"webhook_id": webhook_id, "queued": queued})
 
 
@@ -277,14 +277,14 @@ async def _replay_event(context: CommandContext, row: WebhookRow, event: str, di
     return replayed.queued
 
 
-async def _replay_span(
+async def _replay_events(
     context: CommandContext, row: WebhookRow, dialect: int, since: datetime, until: datetime, types: Sequence[str]
 ) -> int:
     """As many transactions as it takes."""
     queued, after_id = 0, 0
     while True:
         async with context.database.transaction() as transaction:
-            replayed = await replay_span(
+            replayed = await replay_events(
                 transaction,
                 row,
                 dialect=dialect,

@@ -22,7 +22,7 @@ from homing.store.statements.signing import SigningOwner
 from homing.store.statements.webhooks import WebhookRow
 
 EVENTS_REPLAYED_MAX: Final = 10_000  # by one call
-EVENTS_LOOKED_MAX: Final = 100_000  # by one call, whatever their types
+REPLAY_LOOKED_MAX: Final = 100_000  # by one call, whatever their types
 TEST_PREFIX: Final = f"{EVENT_PREFIX}test_"
 ID_MAX: Final = 2**63 - 1
 
@@ -69,7 +69,7 @@ async def try_endpoint(
     return EndpointTrial(event_id, await http_client.post(row.url, body, headers, row.account_id))
 
 
-async def replay_span(
+async def replay_events(
     transaction: DatabaseConnection,
     row: WebhookRow,
     *,
@@ -80,7 +80,7 @@ async def replay_span(
     after_id: int = 0,
 ) -> EventReplay:
     """Pushes the events of a span to an endpoint again, with their ids of before: at most `EVENTS_REPLAYED_MAX` of the
-    earliest `EVENTS_LOOKED_MAX` above `after_id`. Raises `InvalidInput` when it is disabled, or removed.
+    earliest `REPLAY_LOOKED_MAX` above `after_id`. Raises `InvalidInput` when it is disabled, or removed.
     """
     first_id = await statements.events.event_first_at(transaction, account_id=row.account_id, since=since)
     beyond_id = await statements.events.event_first_at(transaction, account_id=row.account_id, since=until)
@@ -97,7 +97,7 @@ async def replay_span(
 async def replay_event(
     transaction: DatabaseConnection, row: WebhookRow, *, dialect: int, event_id: int, type: str
 ) -> EventReplay:
-    """Pushes one event again. Raises as `replay_span`."""
+    """Pushes one event again. Raises as `replay_events`."""
     return await _replay(transaction, row, dialect=dialect, first_id=event_id, beyond_id=event_id + 1, types=[type])
 
 
@@ -123,7 +123,7 @@ async def _replay(
         beyond_id=beyond_id,
         types=types,
         rows_max=EVENTS_REPLAYED_MAX,
-        looked_max=EVENTS_LOOKED_MAX,
+        looked_max=REPLAY_LOOKED_MAX,
         dialect=dialect,
         superseding=SUPERSEDING,
         url=present.url,

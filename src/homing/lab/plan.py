@@ -22,7 +22,6 @@ QUICK_ATTACK_H: Final = 2.0
 """An attack of at most so many hours keeps its length in a quick report: how many messages pass before it is detected
 does not depend on its length, but the stopped share does.
 """
-QUICK_SEEDS: Final = 20
 PATH_ROUNDS: Final = 30
 QUICK_PATH_ROUNDS: Final = 10
 QUICK_ROUTING: Final = ("loss-honest", "loss-lying", "steady")
@@ -51,8 +50,8 @@ def full(
     return _plan(chosen, range(1, seeds + 1), quick_s=None, path_rounds=0 if scenarios else PATH_ROUNDS)
 
 
-def quick(scenarios: Sequence[Scenario] | None, drawn_from: int = GENERATED_FROM) -> Plan:
-    """A few scenarios in a short form, with as many seeds as fit into LAB_QUICK_S."""
+def quick(scenarios: Sequence[Scenario] | None, seeds: int = SEEDS, drawn_from: int = GENERATED_FROM) -> Plan:
+    """A few scenarios in a short form, with as many of the seeds as fit into LAB_QUICK_S."""
     if scenarios:
         chosen = tuple(quickened(scenario) for scenario in scenarios)
     else:
@@ -62,7 +61,7 @@ def quick(scenarios: Sequence[Scenario] | None, drawn_from: int = GENERATED_FROM
         both = chain.from_iterable(zip_longest(routing, guard))  # alternating, in case the time is not enough for all
         chosen = tuple(quickened(scenario) for scenario in both if scenario is not None)
     path_rounds = 0 if scenarios else QUICK_PATH_ROUNDS
-    return _plan(chosen, range(1, QUICK_SEEDS + 1), quick_s=LAB_QUICK_S, path_rounds=path_rounds, with_guards=False)
+    return _plan(chosen, range(1, seeds + 1), quick_s=LAB_QUICK_S, path_rounds=path_rounds, with_guards=False)
 
 
 def generated_scenarios(first: int = GENERATED_FROM) -> tuple[Scenario, ...]:

@@ -29,7 +29,7 @@ from homing.console.page import PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.console.timeline_view import OUTCOME_LABELS, outcome_tone
-from homing.delivery.endpoints import EndpointTrial, replay_event, replay_span, try_endpoint
+from homing.delivery.endpoints import EndpointTrial, replay_event, replay_events, try_endpoint
 from homing.dialects.base import Dialect
 from homing.messages.events import EVENTS_KEPT_DAYS
 from homing.model import EventType, PushOutcome
@@ -245,7 +245,7 @@ async def _replay(context: RequestContext, account_scope: AccountScope, row: Web
     if since is None:
         since = context.now - SPANS[span if span in SPANS else "24h"][1]
     async with context.changing() as transaction:
-        replayed = await replay_span(
+        replayed = await replay_events(
             transaction,
             row,
             dialect=_wording(context).number,

@@ -23,7 +23,7 @@ from homing.api.http.wire import HttpResponse
 from homing.audit import act_as
 from homing.common import ids
 from homing.common.crypto import Vault
-from homing.delivery.endpoints import replay_event, replay_span, try_endpoint
+from homing.delivery.endpoints import replay_event, replay_events, try_endpoint
 from homing.delivery.safe_http import AddressRefused, SafeHttpClient
 from homing.dialects.base import Dialect
 from homing.dialects.v1.bodies import ReplayBody, RotationBody, WebhookBody, WebhookChangeBody, WebhookTestBody
@@ -221,7 +221,7 @@ class WebhookCalls:
         if body.since >= until:
             raise wrong_member("to", "it is not behind from")
         try:
-            replayed = await replay_span(
+            replayed = await replay_events(
                 transaction,
                 row,
                 dialect=NUMBER,
