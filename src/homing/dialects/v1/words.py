@@ -52,20 +52,7 @@ EventTypeWord = Literal[
     "webhook.disabled",
 ]
 """`EventType`'s, for the type checker and the description."""
-TestableTypeWord = Literal[
-    "webhook.test",
-    "message.sent",
-    "message.delivered",
-    "message.failed",
-    "message.unknown",
-    "message.inbound",
-    "verification.verified",
-    "verification.failed",
-    "verification.expired",
-    "balance.low",
-    "quota.warning",
-    "webhook.disabled",
-]
+TestableTypeWord = Literal["webhook.test", EventTypeWord]
 DeliveryWord = Literal["pending", "delivered", "failed", "superseded"]
 DELIVERY_WORDS: Final[Mapping[PushOutcome, DeliveryWord]] = {
     PushOutcome.PENDING: "pending",
