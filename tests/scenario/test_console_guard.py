@@ -257,7 +257,7 @@ async def test_suspected_addresses_are_shown_by_their_hashes_with_the_reason(ser
         )
         return await viewer.get("/guard")
 
-    shown = await until(page, lambda page: "ip-456789abcd" in page.words, within_s=CONSOLE_SLOW_S + 10)
+    shown = await until(page, lambda page: "ip-456789abcd" in page.words)
     assert account.name in shown.words
     assert (
         "41 numbers from one end user's network (/24); conversions: 1 observed, 30.2 expected; odds of SMS pumping"

@@ -85,7 +85,7 @@ async def show(context: RequestContext) -> Response:
     by_rule = await context.console_state.live.slow_cache.get(
         "guard_saved", lambda: statements.guard.guard_saved_by_rule(database, since=since)
     )
-    addresses = await context.console_state.live.slow_cache.get("guard_addresses", lambda: _addresses(context))
+    addresses = await context.console_state.live.cache.get("guard_addresses", lambda: _addresses(context))
     return context.page(
         "guard.html",
         addresses=[address for address in addresses if address.until > context.now],
