@@ -9,7 +9,7 @@ from homing import errors
 from homing.cli.context import CommandContext, in_context
 from homing.cli.following import follow, has_failed, note_of, wait_option
 from homing.cli.parameters import NUMBER
-from homing.cli.sending import REQUEST, AccountSender, account_sender, refusals_worded
+from homing.cli.sending import REQUEST, AccountSender, account_sender, dry_run_option, reference_option, refusals_worded
 from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Column, ColumnKind, Detail, Reply, enum_kind
 from homing.intake.submission import MessageGroup, Submission
 from homing.model import Recipient
@@ -48,8 +48,8 @@ MESSAGE: Final = (
 @click.argument("text")
 @click.option("--app", metavar="ID", help="One of the account's apps; its first if not given.")
 @click.option("--from", "sender", metavar="SENDER", help="A registered sender ID; the account's default if not given.")
-@click.option("--reference", help="A reference of your own.")
-@click.option("--dry-run", is_flag=True, help="Show price and segments; send, charge and store nothing.")
+@reference_option
+@dry_run_option
 @wait_option
 @in_context
 async def send(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+import click
 import msgspec
 
 from homing import errors
@@ -27,6 +28,11 @@ OWN_DIALECT: Final = "v1"
 """Messages of commands are as if sent by Homing's own API: an operator's endpoints and pages show them alike."""
 REQUEST: Final = "command"
 """In place of the id of an HTTP request: it stands in the message's timeline."""
+
+reference_option: Final = click.option("--reference", help="A reference of your own.")
+dry_run_option: Final = click.option(
+    "--dry-run", is_flag=True, help="Show price and segments; send, charge and store nothing."
+)
 
 
 class AccountSender(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.following import follow, has_failed, note_of, wait_option
 from homing.cli.parameters import NUMBER
 from homing.cli.send import quoted
-from homing.cli.sending import REQUEST, account_sender, refusals_worded
+from homing.cli.sending import REQUEST, account_sender, dry_run_option, reference_option, refusals_worded
 from homing.cli.show import COUNT, MONEY, TIME, YES, Column, Detail, Reply, enum_kind
 from homing.cli.verification import VerificationIdType
 from homing.intake.submission import MessageGroup, Submission
@@ -63,8 +63,8 @@ def verify() -> None:
 @click.option("--template", metavar="NAME", help="A code template of the account; a plain text if not given.")
 @click.option("--language", metavar="TAG", default="", help="The template's language, such as zh-Hans.")
 @click.option("--from", "sender", metavar="SENDER", help="A registered sender ID.")
-@click.option("--reference", help="A reference of your own.")
-@click.option("--dry-run", is_flag=True, help="Show price and segments; send, charge and store nothing.")
+@reference_option
+@dry_run_option
 @wait_option
 @in_context
 async def send(

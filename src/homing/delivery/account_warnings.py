@@ -10,11 +10,10 @@ import structlog
 from homing import errors
 from homing.admin.send_quotas import QUOTA_WARNING_SHARE, QuotaUse, list_quotas
 from homing.dialects.base import Dialects, LowBalance, UsedQuota
-from homing.messages.events import add_events
+from homing.messages.events import add_events, event_of
 from homing.model import EventType
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.events import NewEvent
 
 LOOK_S: Final = 60.0
 HOUR_S: Final = 3_600
@@ -79,13 +78,4 @@ class AccountWarnings:
     async def _add(
         self, transaction: DatabaseConnection, account_id: int, type: EventType, subject: LowBalance | UsedQuota
     ) -> None:
-        wording = self._dialects.of_events
-        if wording is not None:
-            event = NewEvent(
-                account_id=account_id,
-                type=type,
-                message_id=None,
-                verification_id=None,
-                data=wording.event_data(subject),
-            )
-            await add_events(transaction, self._dialects, [event])
+        await add_events(transaction, self._dialects, event_of(self._dialects, type, subject, account_id=account_id))

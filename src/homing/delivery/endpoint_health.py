@@ -8,12 +8,11 @@ import msgspec
 import structlog
 
 from homing.dialects.base import Dialects, DisabledWebhook
-from homing.messages.events import add_events
+from homing.messages.events import add_events, event_of
 from homing.model import EventType
 from homing.store import statements
 from homing.store.alarms import DISABLED, WEBHOOK, raise_alarm
 from homing.store.database import Database
-from homing.store.statements.events import NewEvent
 from homing.store.statements.webhooks import FailingWebhook, WebhookAttempt
 
 DISABLE_AFTER: Final = timedelta(days=5)
@@ -63,8 +62,6 @@ class EndpointHealth:
                 await self._disable(row, disabled_since)
 
     async def _disable(self, row: FailingWebhook, disabled_since: datetime) -> None:
-        wording = self._dialects.of_events
-        assert wording is not None, "endpoints are made by the dialect that words events"
         subject = DisabledWebhook(webhook_id=row.webhook_id, url=row.url, failing_since=row.failing_since)
         async with self._database.transaction() as transaction:
             disabled = await statements.webhooks.webhook_disable(
@@ -79,12 +76,6 @@ class EndpointHealth:
                 str(row.webhook_id),
                 {"account_id": row.account_id, "failing_since": row.failing_since.isoformat()},
             )
-            event = NewEvent(
-                account_id=row.account_id,
-                type=EventType.WEBHOOK_DISABLED,
-                message_id=None,
-                verification_id=None,
-                data=wording.event_data(subject),
-            )
-            await add_events(transaction, self._dialects, [event])
+            event = event_of(self._dialects, EventType.WEBHOOK_DISABLED, subject, account_id=row.account_id)
+            await add_events(transaction, self._dialects, event)
         log.warning("webhook_disabled", account_id=row.account_id, webhook_id=row.webhook_id)

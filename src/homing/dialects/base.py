@@ -98,7 +98,7 @@ class ChangedMessage(msgspec.Struct, frozen=True, kw_only=True):
     message; `report_url`: of its app, for dialects with `has_app_reports` alone. `registered`: SMPP's
     registered_delivery. `beginning` and `parts` (JSON: of each part its id and registered_delivery) are read where that
     asks for receipts. `error_text`: why it failed, in English; '' where nothing is known. `at`: when the state was
-    reached. `is_cancelled`: it failed since its customer cancelled it. Money in micro-units.
+    reached. `reason`: why it failed, encoded, where Homing itself decided it. Money in micro-units.
     """
 
     account_id: int
@@ -129,7 +129,7 @@ class ChangedMessage(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     sent_at: datetime | None
     final_at: datetime | None
-    is_cancelled: bool
+    reason: str | None
 
 
 class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):

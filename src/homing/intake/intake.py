@@ -81,9 +81,9 @@ class Intake:
         `PlatformFailure`: the submission may be stored, as the connection may have broken between the commit and its
         answer.
         """
-        submit = partial(self._submit_all, message_id=message_id)
         if submission.repeated_references is RepeatedReferences.SENT:
-            return await submit(submission)
+            return await self._submit_all(submission, message_id)
+        submit = partial(self._submit_all, message_id=message_id)
         return await submit_unrepeated(self._database, submission, submit, self._clock)
 
     async def _submit_all(self, submission: Submission, message_id: int | None) -> Sequence[SubmitResult]:

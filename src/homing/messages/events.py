@@ -8,7 +8,7 @@ something learns from the statement that does it which types its account's feed 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from homing.dialects.base import ChangedMessage, Dialects, EndedVerification, InboundMessage
+from homing.dialects.base import ChangedMessage, Dialects, EndedVerification, EventSubject, InboundMessage
 from homing.model import EventType
 from homing.states import MessageState
 from homing.store import statements
@@ -31,54 +31,69 @@ SUPERSEDING: Final = tuple(sorted(frozenset(MESSAGE_EVENTS.values())))
 """Types of which a later one of the same message makes an earlier one stale."""
 
 
-def message_events(dialects: Dialects, messages: Sequence[ChangedMessage]) -> list[NewEvent]:
-    """The events of messages in their new states; none where no dialect here words events."""
+def event_of(
+    dialects: Dialects,
+    type: EventType,
+    subject: EventSubject,
+    *,
+    account_id: int,
+    message_id: int | None = None,
+    verification_id: int | None = None,
+) -> list[NewEvent]:
+    """The event of what has happened to `subject`; none where no dialect here words events."""
     wording = dialects.of_events
     if wording is None:
         return []
     return [
         NewEvent(
-            account_id=message.account_id,
-            type=MESSAGE_EVENTS[message.state],
-            message_id=message.message_id,
-            verification_id=None,
-            data=wording.event_data(message),
+            account_id=account_id,
+            type=type,
+            message_id=message_id,
+            verification_id=verification_id,
+            data=wording.event_data(subject),
         )
+    ]
+
+
+def message_events(dialects: Dialects, messages: Sequence[ChangedMessage]) -> list[NewEvent]:
+    """The events of messages in their new states."""
+    return [
+        event
         for message in messages
         if message.state in MESSAGE_EVENTS
+        for event in event_of(
+            dialects,
+            MESSAGE_EVENTS[message.state],
+            message,
+            account_id=message.account_id,
+            message_id=message.message_id,
+        )
     ]
 
 
 def inbound_events(dialects: Dialects, message: InboundMessage) -> list[NewEvent]:
     """That of an inbound message."""
-    wording = dialects.of_events
-    if wording is None:
-        return []
-    return [
-        NewEvent(
-            account_id=message.account_id,
-            type=EventType.MESSAGE_INBOUND,
-            message_id=message.inbound_id,
-            verification_id=None,
-            data=wording.event_data(message),
-        )
-    ]
+    return event_of(
+        dialects,
+        EventType.MESSAGE_INBOUND,
+        message,
+        account_id=message.account_id,
+        message_id=message.inbound_id,
+    )
 
 
 def verification_events(dialects: Dialects, verifications: Sequence[EndedVerification]) -> list[NewEvent]:
     """Those of verifications that have ended."""
-    wording = dialects.of_events
-    if wording is None:
-        return []
     return [
-        NewEvent(
-            account_id=ended.account_id,
-            type=ended.type,
-            message_id=None,
-            verification_id=ended.verification_id,
-            data=wording.event_data(ended),
-        )
+        event
         for ended in verifications
+        for event in event_of(
+            dialects,
+            ended.type,
+            ended,
+            account_id=ended.account_id,
+            verification_id=ended.verification_id,
+        )
     ]
 
 

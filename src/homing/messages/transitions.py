@@ -13,7 +13,7 @@ from homing.i18n.reasons import failure_text
 from homing.ledger.postings import refund_messages
 from homing.messages.events import MESSAGE_EVENTS, add_events, message_events
 from homing.messages.outbox import Outbox
-from homing.reasons import Reason, ReasonCode, decode_reason, encode_reason
+from homing.reasons import Reason, encode_reason
 from homing.states import RANKS, TABLE, MessageState
 from homing.store import statements
 from homing.store.database import DatabaseConnection
@@ -146,9 +146,5 @@ def _changed_message(row: MovedMessage) -> ChangedMessage:
         country=row.country,
         sent_at=row.sent_at,
         final_at=row.final_at,
-        is_cancelled=_is_cancelled(row.reason),
+        reason=row.reason,
     )
-
-
-def _is_cancelled(reason: str | None) -> bool:
-    return reason is not None and decode_reason(reason).code == ReasonCode.MESSAGE_CANCELLED

@@ -24,11 +24,12 @@ from homing.dialects.v1.replies import (
     MessageView,
     Money,
     VerificationView,
+    message_status,
     money_of,
     time_of_id,
     whole_second,
 )
-from homing.dialects.v1.words import CANCELLED, STATUSES, VerificationWord
+from homing.dialects.v1.words import VerificationWord
 from homing.model import EventType
 from homing.text.numbers import UNKNOWN
 
@@ -247,7 +248,7 @@ def _message(message: ChangedMessage) -> MessageView:
     has_error = bool(message.error_text or message.error_code)
     return MessageView(
         id=str(message.message_id),
-        status=CANCELLED if message.is_cancelled else STATUSES[message.state],
+        status=message_status(message.state, message.reason),
         to=message.number,
         sender=message.sender or None,
         reference=message.reference,

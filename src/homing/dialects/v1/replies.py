@@ -317,7 +317,7 @@ def quote_view(message: NewMessage) -> MessageQuote:
 
 
 def status_of(row: MessageRow | ListedMessage) -> MessageStatus:
-    return _status(row.state_seen, row.reason)
+    return message_status(row.state_seen, row.reason)
 
 
 def message_view(row: MessageRow | ListedMessage) -> MessageView:
@@ -347,7 +347,7 @@ def code_message_view(row: VerificationMessageRow, number: str) -> MessageView:
     """A message that carried a verification's code."""
     return MessageView(
         id=str(row.message_id),
-        status=_status(row.state, row.reason),
+        status=message_status(row.state, row.reason),
         to=number,
         sender=row.sender or None,
         segments=row.segments,
@@ -360,7 +360,8 @@ def code_message_view(row: VerificationMessageRow, number: str) -> MessageView:
     )
 
 
-def _status(state: int, reason: str | None) -> MessageStatus:
+def message_status(state: int, reason: str | None) -> MessageStatus:
+    """The status of a message in a state, with its encoded reason: one that its customer cancelled has failed."""
     is_cancelled = (
         state == MessageState.FAILED
         and reason is not None
