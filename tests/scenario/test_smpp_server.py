@@ -275,6 +275,7 @@ async def test_a_lock_or_a_revoked_credential_ends_the_bind_at_once(server: Serv
         await esme.until(lambda one: one.end is SessionEnd.PEER_UNBOUND)
         async with server.database.transaction() as transaction:
             await account_settings.set_lock(transaction, account.account_id, None)
+    await server.settled()
     async with bound(smpp, account.key, account.secret) as esme:
         async with server.database.transaction() as transaction:
             await account_settings.revoke_credential(transaction, DIALECTS, account.key)

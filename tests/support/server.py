@@ -25,6 +25,7 @@ from homing.admin import account_settings, routes
 from homing.admin.carriers import add_carrier
 from homing.admin.prices import remove_price, set_prices
 from homing.admin.words import add_word
+from homing.api.smpp.statuses import VendorStatus
 from homing.common import crypto, money
 from homing.dialects.laaffic import dialect as laaffic
 from homing.dialects.lia import dialect as lia
@@ -32,9 +33,12 @@ from homing.dialects.registry import DIALECTS
 from homing.ledger.postings import gift, post, top_up
 from homing.model import GENERAL
 from homing.routing.rules import RouteScope
+from homing.smpp import pdus
+from homing.smpp.statuses import CommandStatus
 from homing.store import statements
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
+from tests.support import esme
 from tests.support.client import Client
 from tests.support.waiting import WAIT_S, in_time, until
 
@@ -234,10 +238,10 @@ class Server:
         )
 
     async def settled(self) -> None:
-        """Returns when the api has heard of every setting that was changed before the call.
+        """Returns when the api and the smpp process have heard of every setting that was changed before the call.
 
-        A new price of nothing, for a number of its own, opens the way for an account without money; the api learns of
-        changes in their order.
+        A new price of nothing, for a number of its own, opens the way for an account without money; each process learns
+        of changes in their order.
         """
         self._probe = self._probe or await self.account(balance="0")
         number = f"88{self._probe.account_id:06d}{next(self._names):05d}"
@@ -251,6 +255,15 @@ class Server:
             return bool(reply.json["status"] == "0")
 
         await until(is_taken)
+        smpp = self.environment["HOMING_SMPP_ADDRESS"]
+        async with esme.bound(smpp, probe.key, probe.secret, pdus.BindTransmitter) as bind:
+
+            async def is_submitted() -> bool:
+                answer = await bind.submit(number, b"x", registered_delivery=0)
+                assert answer.status in (CommandStatus.ROK, VendorStatus.INSUFFICIENT_BALANCE), hex(answer.status)
+                return answer.status == CommandStatus.ROK
+
+            await until(is_submitted)
 
     async def holdings(self, account: Account) -> tuple[int, int, int]:
         """(messages, gift, balance), money in micro-units: what no refused call may change."""
