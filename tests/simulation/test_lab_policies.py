@@ -137,27 +137,27 @@ def small(rate_per_s: float) -> World:
 def test_the_unverified_budget_is_the_formula() -> None:
     world = small(0.01)  # 864 people, 691.2 verified a day: 207.36 a day and 23.04 an hour may be open
     guard = UnverifiedBudget(world)
-    passed = sum(guard.allows("ID", minute) for minute in range(60) for _ in range(10))
+    passed = sum(guard.allows(62812000111, "ID", minute * 60.0) for minute in range(60) for _ in range(10))
     assert passed == 24
-    by_day = sum(guard.allows("ID", minute) for minute in range(60, 1440) for _ in range(10))
+    by_day = sum(guard.allows(62812000111, "ID", minute * 60.0) for minute in range(60, 1440) for _ in range(10))
     assert passed + by_day == 208
     guard = UnverifiedBudget(world)
     guard.observe([delta(0, 400)])
-    assert sum(guard.allows("ID", 1) for _ in range(2_000)) == 400 + 80
+    assert sum(guard.allows(62812000111, "ID", 60.0) for _ in range(2_000)) == 400 + 80
 
 
 def test_the_unverified_budget_lets_a_new_country_have_the_least() -> None:
     guard = UnverifiedBudget(small(0.01))
-    assert sum(guard.allows("PK", 0) for _ in range(100)) == 3
-    assert sum(guard.allows("PK", minute) for minute in range(60, 1400) for _ in range(5)) == 17
+    assert sum(guard.allows(92300000111, "PK", 0.0) for _ in range(100)) == 3
+    assert sum(guard.allows(92300000111, "PK", minute * 60.0) for minute in range(60, 1400) for _ in range(5)) == 17
 
 
 def test_the_hourly_threshold_stops_at_its_count_and_begins_anew() -> None:
     guard = HourlyThreshold(small(1.0))
     allowed_max = 3600 * 1.5
-    assert sum(guard.allows("ID", 0) for _ in range(10_000)) == pytest.approx(allowed_max, rel=0.01)
-    assert guard.allows("ID", 60)
-    assert sum(guard.allows("PK", 0) for _ in range(1_000)) == HourlyThreshold.MESSAGES_MIN
+    assert sum(guard.allows(62812000111, "ID", 0.0) for _ in range(10_000)) == pytest.approx(allowed_max, rel=0.01)
+    assert guard.allows(62812000111, "ID", 3600.0)
+    assert sum(guard.allows(92300000111, "PK", 0.0) for _ in range(1_000)) == HourlyThreshold.MESSAGES_MIN
 
 
 def test_a_guard_refuses_and_the_counts_show_whom() -> None:

@@ -125,7 +125,7 @@ def test_guard_figures_weigh_money_and_people() -> None:
 
 def test_every_figure_of_the_table_is_there_whatever_ran() -> None:
     found = figures.figures([], {}, None)
-    assert len(found) == 16
+    assert len(found) == 17
     assert len({one.name for one in found}) == len(found)
     assert all(one.met is None for one in found)
 

@@ -74,6 +74,11 @@ ATTACKS: Final = (
     Column("stopped", "Spend stopped", ColumnKind(right=True)),
     Column("converted", "Conversions claimed", COUNT),
 )
+CROWDS: Final = (
+    Column("kind", "People"),
+    Column("people", "Distinct", COUNT),
+    Column("refused", "Refused at least once", COUNT),
+)
 
 LIBRARIES: Final = ("numpy", "matplotlib")
 """Of the extra `lab`; nothing else uses them."""
@@ -242,6 +247,8 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
     parts = {"course": Table(COURSE, course)}
     if attacks:
         parts["attacks"] = Table(ATTACKS, attacks)
+    if result.crowds:
+        parts["crowds"] = Table(CROWDS, [msgspec.structs.asdict(crowd) for crowd in result.crowds])
     print_reply(Detail(RUN, row, parts), as_json)
 
 

@@ -36,7 +36,7 @@ class AcceptancePath(Protocol):
 class IntakePath:
     """Each message goes through `intake.prepare`: number, price, guard and route, as in service.
 
-    `guard` is a baseline, which decides by country before the intake; `enforcer` is Homing's guard.
+    `guard` is a baseline, which decides before the intake; `enforcer` is Homing's guard.
     """
 
     def __init__(self, world: World, guard: GuardBaseline | None = None, enforcer: Enforcer | None = None) -> None:
@@ -52,9 +52,11 @@ class IntakePath:
         if self._guard is None:
             return self._prepare(demand, catalogue, now_s)
         codes = [country.code for country in self._world.scenario.countries]
-        minute = int(now_s // 60)
         allows = self._guard.allows
-        allowed = np.array([allows(codes[country], minute) for country in demand["country"].tolist()], np.bool_)
+        columns = demand["number"].tolist(), demand["country"].tolist(), demand["at_s"].tolist()
+        allowed = np.array(
+            [allows(number, codes[country], at_s) for number, country, at_s in zip(*columns, strict=True)], np.bool_
+        )
         chosen = np.full(len(demand), REFUSED, np.int64)
         if allowed.any():
             chosen[allowed] = self._prepare(demand[allowed], catalogue, now_s)

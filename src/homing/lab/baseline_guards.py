@@ -1,26 +1,30 @@
-"""Guards in common use, for comparison: a budget of unverified codes, and hourly thresholds.
+"""Guards in common use, for comparison: a budget of unverified codes, hourly thresholds, and caps by number and range.
 
-Both start with an ordinary history: 14 days like the scenario's own, without attacks and events.
+Where they need a history they start with an ordinary one: 14 days like the scenario's own, without attacks and events.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from homing.lab.event_queue import START_MINUTE
-from homing.lab.world import World
+from homing.lab.world import BLOCK, World
 from homing.statistics.delta import Delta
 
 DAY_MIN: Final = 1440
 HOUR_MIN: Final = 60
+HOUR_S: Final = 3_600.0
+DAY_S: Final = 86_400.0
 
 
 class GuardBaseline:
-    """A guard by country. `allows` is called for every message before it is accepted and counts those that pass."""
+    """`allows` is called for every message before it is accepted and counts those that pass. `at_s`: seconds from the
+    scenario's beginning.
+    """
 
-    def allows(self, country: str, minute: int) -> bool:
+    def allows(self, number: int, country: str, at_s: float) -> bool:
         raise NotImplementedError
 
     def observe(self, deltas: Sequence[Delta]) -> None:
@@ -42,7 +46,8 @@ class UnverifiedBudget(GuardBaseline):
             if delta.converted:
                 self._verified[delta.country].add(delta.minute - START_MINUTE, delta.converted)
 
-    def allows(self, country: str, minute: int) -> bool:
+    def allows(self, number: int, country: str, at_s: float) -> bool:
+        minute = int(at_s // 60)
         sent, verified = self._unverified[country], self._verified[country]
         peak = self._peaks.get(country, 0.0)
         day, hour = verified.sum_of_last(minute, DAY_MIN), verified.sum_of_last(minute, HOUR_MIN)
@@ -72,11 +77,54 @@ class HourlyThreshold(GuardBaseline):
         }
         self._counts: defaultdict[tuple[str, int], int] = defaultdict(int)
 
-    def allows(self, country: str, minute: int) -> bool:
-        key = country, minute // HOUR_MIN
+    def allows(self, number: int, country: str, at_s: float) -> bool:
+        key = country, int(at_s // HOUR_S)
         if self._counts[key] >= self._limits.get(country, self.MESSAGES_MIN):
             return False
         self._counts[key] += 1
+        return True
+
+
+class RangeVelocity(GuardBaseline):
+    """To a thousand numbers at most `MESSAGES_MAX` messages in any 60 minutes."""
+
+    MESSAGES_MAX: Final = 5
+
+    def __init__(self, world: World) -> None:
+        self._passed: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=self.MESSAGES_MAX))
+
+    def allows(self, number: int, country: str, at_s: float) -> bool:
+        passed = self._passed[number // BLOCK]
+        if len(passed) == self.MESSAGES_MAX and at_s - passed[0] < HOUR_S:
+            return False
+        passed.append(at_s)
+        return True
+
+
+class NumberCaps(GuardBaseline):
+    """To a number at most one message in any minute, 5 in an hour and 10 in a day; of the account at most `FACTOR`
+    times the messages of its busiest ordinary hour in a clock hour.
+    """
+
+    CAPS: Final = ((1, 60.0), (5, HOUR_S), (10, DAY_S))
+    FACTOR: Final = 3.0
+
+    def __init__(self, world: World) -> None:
+        scenario = world.scenario
+        self._hour_max = scenario.rate_per_s * HOUR_S * (1 + scenario.rate_swing) * self.FACTOR
+        self._hours: defaultdict[int, int] = defaultdict(int)
+        self._passed: dict[int, list[float]] = {}
+
+    def allows(self, number: int, country: str, at_s: float) -> bool:
+        hour = int(at_s // HOUR_S)
+        if self._hours[hour] >= self._hour_max:
+            return False
+        passed = self._passed.get(number, [])
+        for messages_max, span_s in self.CAPS:
+            if len(passed) >= messages_max and at_s - passed[-messages_max] < span_s:
+                return False
+        self._hours[hour] += 1
+        self._passed[number] = [*passed[-9:], at_s]
         return True
 
 

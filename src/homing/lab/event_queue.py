@@ -31,16 +31,7 @@ class EventQueue:
         self._due: defaultdict[int, list[int]] = defaultdict(list)
         self._blocks: list[str] = [""]
         self._block_ids: dict[int, int] = {}
-        scenario = world.scenario
-        self._apps = [app.name for app in scenario.apps]
-        self._reports_until_s = np.array(
-            [
-                (np.inf if app.stops_reporting_at_h is None else app.stops_reporting_at_h * 3600)
-                if app.reports
-                else -1.0
-                for app in scenario.apps
-            ]
-        )
+        self._apps = [app.name for app in world.scenario.apps]
 
     def blocks(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """The ids of the numbers' blocks of a thousand."""
@@ -83,10 +74,6 @@ class EventQueue:
         events = self._due
         for due_tick, code in zip(due.tolist(), codes.tolist(), strict=True):
             events[due_tick].append(code)
-
-    def are_reported(self, app: NDArray[np.int16], at_s: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether the customer reports a conversion at this time, by app."""
-        return at_s < self._reports_until_s[app]
 
     def take(self, tick: int) -> Sequence[Delta]:
         """Removes and returns the events of a tick."""

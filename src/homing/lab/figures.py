@@ -330,6 +330,14 @@ def _refused(scenarios: Sequence[Scenario], runs: Runs) -> list[Figure]:
         overall.append(sum(result.refused for result in of_seed) / max(1, sum(result.people for result in of_seed)))
     mean = mean_of(overall)
     shares = {scenario.name: refused_by(scenario, runs, HOMING) for scenario in scenarios}
+    distinct = {
+        scenario.name: {
+            result.seed: result.distinct_refused_share
+            for result in _results_of(runs, scenario, HOMING)
+            if result.crowds
+        }
+        for scenario in scenarios
+    }
     return [
         Figure(
             "refused_overall",
@@ -351,6 +359,15 @@ def _refused(scenarios: Sequence[Scenario], runs: Runs) -> list[Figure]:
             "<=",
             REFUSED_WORST_MAX,
             shares,
+            scenarios,
+            unit="share",
+        ),
+        _worst(
+            "distinct_refused_worst",
+            "real people refused, each counted once, in the worst scenario",
+            "<=",
+            REFUSED_WORST_MAX,
+            distinct,
             scenarios,
             unit="share",
         ),

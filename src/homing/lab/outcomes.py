@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from homing.lab.counts import RunCounts, SentTick, count_tick
 from homing.lab.event_queue import CONVERTED, DELIVERED, UNDELIVERED, EventQueue
+from homing.lab.reporting import ReportingModel
 from homing.lab.scenario import Scenario
 from homing.lab.truth import RECEIPTS
 from homing.lab.world import LATENCY, LOST, PERSON, RECEIPT, RECEIPT_LOST, RETRY, Demand, World
@@ -61,6 +62,9 @@ class OutcomeModel:
         self._events = events
         self._carriers = CarrierParameters.of(scenario)
         self._people = scenario.people
+        self._reporting = ReportingModel(scenario)
+        # Routing refuses nobody, and has millions of people.
+        self._counted_from_min = scenario.measure_from_h * 60 if scenario.goal == "guard" else np.inf
         self._conversion = np.array([app.conversion for app in scenario.apps])
         self._delay_median_s = np.array([app.conversion_s_median for app in scenario.apps])
         self._delay_sigma = np.array([app.conversion_s_sigma for app in scenario.apps])
@@ -88,7 +92,10 @@ class OutcomeModel:
             SentTick(
                 minute=minute,
                 tick=tick,
+                has_numbers=minute >= self._counted_from_min,
                 source=demand["source"],
+                number=demand["number"],
+                event=demand["event"],
                 tries=demand["tries"],
                 was_refused=demand["was_refused"],
                 carrier=carrier,
@@ -172,8 +179,8 @@ class OutcomeModel:
         nexts["last_carrier"][has_newer] = carrier[retries][has_newer]
         return nexts
 
-    @staticmethod
     def _queue_conversions(
+        self,
         event_keys: NDArray[np.int64],
         events: EventQueue,
         demand: Demand,
@@ -183,9 +190,11 @@ class OutcomeModel:
         tick: int,
     ) -> None:
         """`by_this`: conversions credited to this tick's messages; `by_earlier`: to an earlier one of the person."""
-        reported = events.are_reported(demand["app"], at_s)
+        known_s = self._reporting.known_s(demand, at_s)
+        stated_s = self._reporting.stated_s(demand, at_s, known_s)
+        reported = np.isfinite(known_s)
         rows = by_this & reported
-        events.add(CONVERTED, event_keys[rows], at_s[rows], at_s[rows] - demand["at_s"][rows], tick)
+        events.add(CONVERTED, event_keys[rows], known_s[rows], stated_s[rows] - demand["at_s"][rows], tick)
         rows = by_earlier & reported
         if rows.any():
             earlier = demand[rows]
@@ -196,7 +205,7 @@ class OutcomeModel:
                 earlier["last_carrier"].astype(np.int64),
                 events.blocks(earlier["number"]),
             )
-            events.add(CONVERTED, earlier_keys, at_s[rows], at_s[rows] - earlier["last_minute"] * 60.0, tick)
+            events.add(CONVERTED, earlier_keys, known_s[rows], stated_s[rows] - earlier["last_minute"] * 60.0, tick)
 
     def _credit(self, source: NDArray[np.int16], minute: NDArray[np.int64], converts: NDArray[np.bool_]) -> None:
         of_people = converts & (source == PERSON)

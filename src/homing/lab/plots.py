@@ -21,6 +21,8 @@ INK: Final = {
     "government": "#74b816",
     "unverified-budget": "#f59f00",
     "hourly-threshold": "#74b816",
+    "range-velocity": "#e599f7",
+    "number-caps": "#adb5bd",
 }
 WIDTH_IN: Final = 11.0
 

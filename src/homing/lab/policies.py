@@ -7,7 +7,13 @@ import msgspec
 
 from homing import errors
 from homing.lab.acceptance import AcceptancePath, IntakePath, SharesPath
-from homing.lab.baseline_guards import GuardBaseline, HourlyThreshold, UnverifiedBudget
+from homing.lab.baseline_guards import (
+    GuardBaseline,
+    HourlyThreshold,
+    NumberCaps,
+    RangeVelocity,
+    UnverifiedBudget,
+)
 from homing.lab.guarded_router import GuardedRouter
 from homing.lab.homing_policy import HomingGuardedRouter, HomingRouter
 from homing.lab.routers import DeliveryRateRouter, FixedRouter, GovernmentRouter, OracleRouter, Router
@@ -57,6 +63,8 @@ ORACLE: Final = "oracle"
 GUARDS: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
     "unverified-budget": _guarded(UnverifiedBudget),
     "hourly-threshold": _guarded(HourlyThreshold),
+    "range-velocity": _guarded(RangeVelocity),
+    "number-caps": _guarded(NumberCaps),
 }
 NO_GUARD: Final = "no-guard"
 POLICIES: Final[Mapping[str, Callable[[World], LabPolicy]]] = {

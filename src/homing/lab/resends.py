@@ -16,6 +16,7 @@ from homing.lab.acceptance import SharesPath
 from homing.lab.event_queue import CONVERTED, DELIVERED, UNDELIVERED, EventQueue
 from homing.lab.homing_policy import HomingRouter
 from homing.lab.outcomes import FAKE, NONE, CarrierParameters
+from homing.lab.reporting import ReportingModel
 from homing.lab.resend_tables import OutlookTables
 from homing.lab.scenario import LAB_TRIES_MAX, Scenario, micro
 from homing.lab.world import DRAWS, LATENCY, LOST, RECEIPT, RECEIPT_LOST, RETRY, SPAN_MIN, Demand, World
@@ -68,6 +69,8 @@ PERSON_DTYPE: Final = np.dtype(
         ("destination", np.int16),
         ("country", np.int16),
         ("willing", np.bool_),
+        ("report_draw", np.float32),
+        ("report_delay_draw", np.float32),
         ("types_s", np.float64),  # how long entering the code takes
         ("leaves_s", np.float64),  # a person without a code gives up then
         ("asks_s", np.float64),  # when the person asks for another code; inf: never
@@ -101,6 +104,7 @@ class _ResendSimulation:
         self._sent = np.zeros((world.ticks, len(scenario.carriers)), np.int64)
         self._path = SharesPath(world)
         self._events = EventQueue(world, False)
+        self._reporting = ReportingModel(scenario)
         self._parameters = CarrierParameters.of(scenario)
         self._conversion = np.array([app.conversion for app in scenario.apps])
         self._median_s = np.array([app.conversion_s_median for app in scenario.apps])
@@ -156,7 +160,7 @@ class _ResendSimulation:
         demand = demand[demand["source"] == 0]
         generator = np.random.Generator(np.random.SFC64([self._world.seed, 9, span]))
         people = np.zeros(len(demand), PERSON_DTYPE)
-        for name in ("at_s", "app", "destination", "country"):
+        for name in ("at_s", "app", "destination", "country", "report_draw", "report_delay_draw"):
             people[name] = demand[name]
         app = demand["app"]
         people["willing"] = demand["conversion_draw"] < self._conversion[app]
@@ -254,10 +258,12 @@ class _ResendSimulation:
             slot = self._credited(rows, answers_s[rows])
             carrier = people["carrier"][rows, slot].astype(np.int64)
             sent_s = people["sent_s"][rows, slot]
-            reported = self._events.are_reported(people["app"][rows], answers_s[rows])
-            reported &= (slot != RESENT) | (self._policy != "likely-lost")
-            rows, carrier, sent_s, at_s = rows[reported], carrier[reported], sent_s[reported], answers_s[rows][reported]
-            self._events.add(CONVERTED, self._keys(rows, sent_s, carrier), at_s, np.maximum(0.0, at_s - sent_s), tick)
+            known_s = self._reporting.known_s(people[rows], answers_s[rows])
+            stated_s = self._reporting.stated_s(people[rows], answers_s[rows], known_s)
+            reported = np.isfinite(known_s) & ((slot != RESENT) | (self._policy != "likely-lost"))
+            rows, carrier, sent_s = rows[reported], carrier[reported], sent_s[reported]
+            known_s, took_s = known_s[reported], np.maximum(0.0, stated_s[reported] - sent_s)
+            self._events.add(CONVERTED, self._keys(rows, sent_s, carrier), known_s, took_s, tick)
         done = answers | over
         if done.any():
             counted = done & self._is_counted(people["at_s"])

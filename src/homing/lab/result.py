@@ -16,6 +16,8 @@ SHIFT_WINDOW_S: Final = 30
 LATE_PART: Final = 0.25
 """The last part of a run, reported separately: it shows the remaining cost of learning."""
 COURSE_MIN: Final = 10
+ORDINARY: Final = "ordinary"
+"""The kind of the crowd that no event brings."""
 
 
 class AttackResult(msgspec.Struct, frozen=True):
@@ -31,8 +33,24 @@ class AttackResult(msgspec.Struct, frozen=True):
         return 1 - self.spent_micro / self.wanted_micro if self.wanted_micro else 1.0
 
 
+class CrowdResult(msgspec.Struct, frozen=True):
+    """People of ordinary traffic or of one event, each counted once. `refused`: at least once."""
+
+    kind: str
+    people: int
+    refused: int
+
+    @property
+    def refused_share(self) -> float:
+        return self.refused / self.people if self.people else 0.0
+
+
 class RunResult(msgspec.Struct, frozen=True):
-    """The result of one scenario, seed and policy, counted from `measure_from_h` on. `cpu_s`: CPU time of the run."""
+    """The result of one scenario, seed and policy, counted from `measure_from_h` on. `cpu_s`: CPU time of the run.
+
+    `people` and `refused` count a person anew for each code that they want; `crowds` count a person once. They are
+    ordinary traffic and then the scenario's events, in guard scenarios alone.
+    """
 
     scenario: str
     seed: int
@@ -50,6 +68,7 @@ class RunResult(msgspec.Struct, frozen=True):
     course: tuple[tuple[float, ...], ...]  # shares by carrier, every COURSE_MIN
     refused_course: tuple[int, ...]  # messages of real people and of attacks, every COURSE_MIN
     cpu_s: float
+    crowds: tuple[CrowdResult, ...] = ()
 
     @property
     def cost_per_conversion(self) -> float:
@@ -73,6 +92,12 @@ class RunResult(msgspec.Struct, frozen=True):
     @property
     def refused_share(self) -> float:
         return self.refused / self.people if self.people else 0.0
+
+    @property
+    def distinct_refused_share(self) -> float:
+        """Of all people, each counted once, those who were refused at least once."""
+        people = sum(crowd.people for crowd in self.crowds)
+        return sum(crowd.refused for crowd in self.crowds) / people if people else 0.0
 
 
 def result_of(world: World, policy: str, counts: RunCounts, cpu_s: float) -> RunResult:
@@ -105,6 +130,15 @@ def result_of(world: World, policy: str, counts: RunCounts, cpu_s: float) -> Run
         _course(counts),
         tuple(int(counts.refused_messages[at : at + COURSE_MIN].sum()) for at in range(0, world.minutes, COURSE_MIN)),
         cpu_s,
+        () if scenario.goal == "routing" else _crowds(scenario, counts),
+    )
+
+
+def _crowds(scenario: Scenario, counts: RunCounts) -> tuple[CrowdResult, ...]:
+    kinds = (ORDINARY, *(event.kind for event in scenario.events))
+    return tuple(
+        CrowdResult(kind, len(people), len(refused))
+        for kind, people, refused in zip(kinds, counts.numbers, counts.refused_numbers, strict=True)
     )
 
 

@@ -57,10 +57,20 @@ class ScenarioCountry(_ScenarioPart, frozen=True, kw_only=True):
     price: str | None = None
 
 
+class ReportOutage(_ScenarioPart, frozen=True, kw_only=True):
+    """A time in which the customer's reports do not come through. `told_later`: they come at its end; else never."""
+
+    from_h: NotNegative
+    until_h: Positive
+    told_later: bool = False
+
+
 class ScenarioApp(_ScenarioPart, frozen=True, kw_only=True):
     """`conversion`: the probability that a person who gets a code enters it, after a lognormal delay.
 
-    `reports`: whether the customer reports conversions; `stops_reporting_at_h`: when it stops.
+    `reports`: whether the customer reports conversions; `stops_reporting_at_h`: when it stops. Of the conversions
+    `report_share` are reported, a lognormal time after they happened (median 0: at once), then held until the next
+    multiple of `report_bulk_min` minutes (0: not held). `report_dated`: a report says when the conversion happened.
     """
 
     name: Name
@@ -70,6 +80,12 @@ class ScenarioApp(_ScenarioPart, frozen=True, kw_only=True):
     conversion_s_sigma: NotNegative = 0.7
     reports: bool = True
     stops_reporting_at_h: NotNegative | None = None
+    report_share: Probability = 1.0
+    report_s_median: NotNegative = 0.0
+    report_s_sigma: NotNegative = 0.3
+    report_bulk_min: NotNegative = 0.0
+    report_dated: bool = False
+    report_outages: tuple[ReportOutage, ...] = ()
 
 
 class ScenarioChange(_ScenarioPart, frozen=True, kw_only=True):
@@ -267,6 +283,11 @@ def _problems(scenario: Scenario) -> Iterable[str]:
                 yield f"a change of {carrier.name} ends ({change.until_h:g} h) before it begins ({change.from_h:g} h)"
             if change.delivered is not None and change.delivered_factor is not None:
                 yield f"a change of {carrier.name} has delivered and delivered_factor: one of them"
+    for app in scenario.apps:
+        for outage in app.report_outages:
+            if outage.until_h <= outage.from_h:
+                times = f"ends ({outage.until_h:g} h) before it begins ({outage.from_h:g} h)"
+                yield f"a report outage of {app.name} {times}"
     for attack in scenario.attacks:
         yield from _range_problems(f"the {attack.kind} attack", attack.prefix, attack.digits)
         if attack.carrier is not None and attack.carrier not in carriers:

@@ -35,10 +35,13 @@ DEMAND_DTYPE: Final = np.dtype(
         ("country", np.int16),  # index into Scenario.countries
         ("app", np.int16),  # index into Scenario.apps
         ("source", np.int16),
+        ("event", np.int8),  # number of the scenario's event that it belongs to; 0: ordinary traffic or an attack
         ("tries", np.int8),  # earlier messages of the same person
         ("was_refused", np.bool_),  # whether one of them was refused
         ("conversion_draw", np.float32),  # uniform: whether the person enters a code that arrives
         ("conversion_delay_draw", np.float32),  # standard normal: how long that takes
+        ("report_draw", np.float32),  # uniform: whether the customer reports the conversion
+        ("report_delay_draw", np.float32),  # standard normal: how long that takes
         ("draws", np.float32, (LAB_TRIES_MAX, DRAWS)),
         ("first_s", np.float64),  # when the first code arrived; inf: none yet
         ("last_s", np.float64),  # when the last code arrived; a conversion is credited to its message
@@ -62,12 +65,15 @@ class NetworkOfCountry(msgspec.Struct, frozen=True):
 
 
 class _Source(msgspec.Struct, frozen=True):
-    """A source of traffic: its rate by minute, and either the number ranges of its people or an attack."""
+    """A source of traffic: its rate by minute, and either the number ranges of its people or an attack. `event`: the
+    number of the scenario's event, from 1; 0: none.
+    """
 
     rate_per_s: NDArray[np.float64]
     mix: tuple[tuple[int, float], ...]  # (index into World._ranges, probability); empty for attacks
     attack: Attack | None = None
     number: int = PERSON
+    event: int = 0
 
 
 class _NumberRange(msgspec.Struct, frozen=True):
@@ -188,14 +194,21 @@ class World:
         )
         shares = _normalised([country.share for country in scenario.countries])
         sources = [_Source(day, self._mix(list(shares)))]
-        sources.extend(self._event(event, hours, day, list(shares)) for event in scenario.events)
+        sources.extend(
+            self._event(event, number, hours, day, list(shares)) for number, event in enumerate(scenario.events, 1)
+        )
         for number, attack in enumerate(scenario.attacks, 1):
             during = (hours >= attack.from_h) & (hours < attack.from_h + attack.hours)
             sources.append(_Source(np.where(during, attack.rate_per_s, 0.0), (), attack, number))
         return sources
 
     def _event(
-        self, event: ScenarioEvent, hours: NDArray[np.float64], day: NDArray[np.float64], shares: Sequence[float]
+        self,
+        event: ScenarioEvent,
+        number: int,
+        hours: NDArray[np.float64],
+        day: NDArray[np.float64],
+        shares: Sequence[float],
     ) -> _Source:
         during = (hours >= event.from_h) & (hours < event.from_h + event.hours)
         codes = [country.code for country in self.scenario.countries]
@@ -203,9 +216,9 @@ class World:
         ramp = np.clip((hours - event.from_h) / event.ramp_h, 0, 1) if event.ramp_h else np.ones_like(hours)
         mix = self._mix([float(index == only) for index in range(len(codes))] if only is not None else shares)
         if event.kind == "launch":
-            return _Source(during * ramp * event.rate_per_s, mix)
+            return _Source(during * ramp * event.rate_per_s, mix, event=number)
         share = 1.0 if only is None else shares[only]
-        return _Source(during * ramp * day * (event.factor - 1) * share, mix)
+        return _Source(during * ramp * day * (event.factor - 1) * share, mix, event=number)
 
     def _mix(self, shares: Sequence[float]) -> tuple[tuple[int, float], ...]:
         """The probability of each number range, from the countries' shares."""
@@ -231,8 +244,12 @@ class World:
         for normal in (LATENCY, RECEIPT):
             draws[:, :, normal] = generator.standard_normal((size, LAB_TRIES_MAX))
         demand["draws"] = draws
+        of_reports = self._generator(4, index, span)  # their own stream: how a customer reports changes nothing else
+        demand["report_draw"] = of_reports.random(size)
+        demand["report_delay_draw"] = of_reports.standard_normal(size)
         demand["first_s"] = demand["last_s"] = np.inf
         demand["source"] = source.number
+        demand["event"] = source.event
         if source.attack is not None:
             self._assign_attack_numbers(demand, source.attack, source.number, generator)
         else:
