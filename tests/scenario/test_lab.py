@@ -31,7 +31,8 @@ SOURCE = str(Path(homing.__file__).parents[1])
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 FIGURES = {
     *("oracle_ratio", "oracle_ratio_late", "best_baseline_bad_carrier", "best_baseline_elsewhere"),
-    *("conversions_against_oracle", "shift_honest_s", "shift_lying_s", "refused_overall", "refused_worst", "path_us"),
+    *("conversions_against_oracle", "shift_honest_s", "shift_lying_s", "refused_overall", "refused_worst"),
+    *("distinct_refused_worst", "path_us"),
     *(f"stopped_{kind}" for kind in ("burst", "rotating", "drip", "mimicry", "colluding", "forged")),
 }
 MINE = """
