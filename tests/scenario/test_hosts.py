@@ -134,6 +134,6 @@ async def test_a_database_that_refuses_or_hangs_is_one_line_of_a_command() -> No
     silent.hangs = True
     async with silent.running():
         for port in (silent.port, free_port()):
-            said = await homing(f"postgresql://homing:x@127.0.0.1:{port}/homing", "account", "list", status=1)
+            said = await homing(f"postgresql://homing:x@127.0.0.1:{port}/homing", "account", "list", status=6)
             assert "the database cannot be opened" in said
             assert len(said.strip().splitlines()) == 1

@@ -9,6 +9,7 @@ from tests.support.command import homing, homing_json
 from tests.support.server import QUEUED, Account, Server
 
 DELIVERED = "8613800130001"
+UNDELIVERABLE = "8613800130002"
 WAITS = f"{QUEUED}20000007"
 TESTER = "8613800138887"
 
@@ -78,11 +79,12 @@ async def test_what_the_account_may_not_send_is_refused_in_one_line(server: Serv
     assert "starts with 0" in await command(server, "send", account.name, "013800130001", "hi", status=2)
 
 
-async def test_a_wait_that_ends_first_is_a_failure(server: Server) -> None:
+async def test_a_wait_that_ends_first_and_a_message_that_fails_have_statuses_of_their_own(server: Server) -> None:
     account = await server.account()
     assert "No final state within 1 s" in await command(
-        server, "send", account.name, WAITS, "hi", "--wait", "1", status=1
+        server, "send", account.name, WAITS, "hi", "--wait", "1", status=5
     )
+    await command(server, "send", account.name, UNDELIVERABLE, "hi", "--wait", "60", status=3)
     assert (await command_json(server, "send", account.name, WAITS, "hi"))["state"] == "queued"
 
 
@@ -91,16 +93,23 @@ async def test_a_code_is_sent_and_is_right_once(server: Server) -> None:
     sent = await command_json(server, "verify", "send", account.name, WAITS)
     assert (sent["number"], sent["is_test"], sent["state"]) == (WAITS, False, "queued")
     code, target = await code_of(server, sent["verification_id"]), str(sent["verification_id"])
-    wrong = await command_json(server, "verify", "check", target, "none", status=1)
+    wrong = await command_json(server, "verify", "check", target, "none", status=3)
     assert (wrong["result"], wrong["attempts_left"]) == ("wrong", 4)
     right = await command_json(server, "verify", "check", target, code)
     assert right["result"] == "verified"
-    assert (await command_json(server, "verify", "check", target, code, status=1))["result"] == "already verified"
-    assert "number_limit_reached" in await command(server, "verify", "send", account.name, WAITS, status=1)
+    assert (await command_json(server, "verify", "check", target, code, status=4))["result"] == "already verified"
+    assert "number_limit_reached" in await command(server, "verify", "send", account.name, WAITS, status=6)
     assert "belongs to no verification" in await command(server, "verify", "check", "17", code, status=1)
     shown = await homing_json(server.dsn, "verification", "show", target)
     assert (shown["status"], shown["attempts"]) == ("verified", 1)
     assert code not in json.dumps(shown)
+
+
+async def test_the_wrong_code_that_ends_a_verification_has_another_status_than_those_before(server: Server) -> None:
+    account = await server.account()
+    target = str((await command_json(server, "verify", "send", account.name, WAITS))["verification_id"])
+    for status in (3, 3, 3, 3, 4):
+        assert (await command_json(server, "verify", "check", target, "none", status=status))["result"] == "wrong"
 
 
 async def test_a_template_decides_text_language_and_app(server: Server) -> None:

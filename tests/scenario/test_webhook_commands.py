@@ -35,7 +35,7 @@ async def test_an_endpoint_is_made_listed_changed_tried_replayed_and_removed(
     assert "pushed again: 1" in await homing(server.dsn, "webhook", "replay", endpoint, "--from", since)
     assert (await box.first(2))[1].json == event
     command = ("webhook", "test", endpoint, *data, "--json")
-    refused = json.loads(await homing(server.dsn, *command, status=1))
+    refused = json.loads(await homing(server.dsn, *command, status=3))
     assert (refused["is_acknowledged"], refused["status"]) == (False, None)
     assert refused["answer"] == "address refused: 127.0.0.1 is not a public address"
     monkeypatch.setenv("HOMING_PUSH_ALLOWED_NETWORKS", "127.0.0.0/8")

@@ -16,6 +16,7 @@ from homing import config, errors
 from homing.admin.account_settings import find_account
 from homing.admin.setting_warnings import push_address_warnings
 from homing.audit import at_the_machine
+from homing.cli.exit_status import CommandFailed, ExitStatus, failure_of
 from homing.cli.show import Detail, Reply, print_reply
 from homing.cli.suggesting import SuggestingGroup
 from homing.common.crypto import Vault, load_key
@@ -89,7 +90,8 @@ class CommandContext(msgspec.Struct, frozen=True):
 
 def in_context(work: Callable[..., Coroutine[Any, Any, Reply]]) -> Callable[..., None]:
     """Makes a command of a coroutine function that takes a `CommandContext` first: adds --data and --json, opens (and
-    migrates) the database, prints what comes back, and turns what Homing can word into one line on stderr and status 1.
+    migrates) the database, prints what comes back, and turns what Homing can word into one line
+    on stderr and an `ExitStatus`.
     """
 
     @data_option
@@ -100,8 +102,8 @@ def in_context(work: Callable[..., Coroutine[Any, Any, Reply]]) -> Callable[...,
         with errors_in_one_line(), database_url(data) as dsn:
             reply = asyncio.run(_with_database(dsn, lambda database: work(CommandContext(data, database), **values)))
         print_reply(reply, as_json)
-        if isinstance(reply, Detail) and reply.failed:
-            raise SystemExit(1)
+        if isinstance(reply, Detail) and reply.status:
+            raise SystemExit(reply.status)
 
     return command
 
@@ -147,7 +149,9 @@ async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]])
         await migrate(dsn)
         await database.open()
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise errors.InvalidInput(f"the database cannot be opened: {error or type(error).__name__}") from error
+        raise CommandFailed(
+            f"the database cannot be opened: {error or type(error).__name__}", ExitStatus.NOT_NOW
+        ) from error
     try:
         return await work(database)
     finally:
@@ -156,19 +160,13 @@ async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]])
 
 @contextlib.contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Turns expected errors into one line on stderr and status 1."""
+    """Turns expected errors into one line on stderr and the status of such a failure."""
     try:
         yield
-    except errors.InvalidInput as error:
-        raise click.ClickException(str(error)) from None
+    except (errors.InvalidInput, errors.LimitReached, errors.PlatformFailure) as error:
+        raise failure_of(error) from None
     except OSError as error:  # a folder that may not be made, read or written
-        raise click.ClickException(str(error)) from None
-    except errors.DatabaseUnavailable as error:
-        raise click.ClickException(f"the database cannot be reached: {error}") from None
-    except errors.Overloaded as error:
-        raise click.ClickException(f"not now: {error}") from None
-    except errors.DatabaseFailed as error:
-        raise click.ClickException(f"the database did not do it: {error}") from None
+        raise CommandFailed(str(error)) from None
 
 
 def _refuse_broken_text(values: dict[str, Any]) -> None:

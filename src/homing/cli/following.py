@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from homing.cli.exit_status import ExitStatus
 from homing.cli.parameters import WholeNumberType
 from homing.messages.lookup import MessageLookup
 from homing.states import FINAL_STATES, MessageState
@@ -21,7 +22,7 @@ wait_option: Final = click.option(
     "wait_s",
     type=WholeNumberType(1, WAIT_S_MAX),
     metavar="SECONDS",
-    help="Wait for the final state, at most so long; exit status 1 unless it is delivered.",
+    help="Wait for the final state, at most so long; the exit status tells whether it is delivered.",
 )
 
 
@@ -39,9 +40,11 @@ async def follow(database: Database, account_id: int, message_id: int, wait_s: i
         pause_s = min(READ_S_MAX, pause_s * 1.5)
 
 
-def has_failed(row: MessageRow, wait_s: int | None) -> bool:
-    """Whether a command that waited for the message fails."""
-    return wait_s is not None and row.state != MessageState.DELIVERED
+def status_of(row: MessageRow, wait_s: int | None) -> ExitStatus:
+    """Of a command that waited for the message, or did not (`wait_s` None)."""
+    if wait_s is None or row.state == MessageState.DELIVERED:
+        return ExitStatus.SUCCESS
+    return ExitStatus.NEGATIVE if row.state in FINAL_STATES else ExitStatus.PENDING
 
 
 def note_of(row: MessageRow, wait_s: int | None) -> str:

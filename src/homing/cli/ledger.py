@@ -5,6 +5,7 @@ import msgspec
 
 from homing.cli.account import BALANCE
 from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.exit_status import status_of
 from homing.cli.parameters import limit_option
 from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Column, Detail, Reply, Table, enum_kind
 from homing.ledger.account_statement import read_statement
@@ -88,7 +89,7 @@ async def prove(context: CommandContext, account: str | None) -> Reply:
     """Recompute every balance, charge and refund, and compare.
 
     Balances are recomputed from the postings, charges and refunds from the messages. Any difference, down to one
-    micro-unit (0.000001), is listed, and the exit status is 1.
+    micro-unit (0.000001), is listed, and the exit status is 3.
 
     \b
     Example:  homing ledger prove
@@ -107,4 +108,4 @@ async def prove(context: CommandContext, account: str | None) -> Reply:
         }
         for difference in proof.differences
     ]
-    return Detail(PROOF, counts, {"differences": Table(DIFFERENCES, differences)}, failed=not proof.holds)
+    return Detail(PROOF, counts, {"differences": Table(DIFFERENCES, differences)}, status=status_of(proof.holds))

@@ -7,7 +7,7 @@ import msgspec
 
 from homing import errors
 from homing.cli.context import CommandContext, in_context
-from homing.cli.following import follow, has_failed, note_of, wait_option
+from homing.cli.following import follow, note_of, status_of, wait_option
 from homing.cli.parameters import NUMBER
 from homing.cli.sending import REQUEST, AccountSender, account_sender, dry_run_option, reference_option, refusals_worded
 from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Column, ColumnKind, Detail, Reply, enum_kind
@@ -99,4 +99,4 @@ def quoted(message: NewMessage) -> Detail:
 
 async def followed(context: CommandContext, sending: AccountSender, message_id: int, wait_s: int | None) -> Detail:
     row: MessageRow = await follow(context.database, sending.account.account_id, message_id, wait_s)
-    return Detail(MESSAGE, row, note=note_of(row, wait_s), failed=has_failed(row, wait_s))
+    return Detail(MESSAGE, row, note=note_of(row, wait_s), status=status_of(row, wait_s))

@@ -13,6 +13,7 @@ from homing import errors
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
 from homing.cli.context import CommandContext
+from homing.cli.exit_status import CommandFailed, failure_of
 from homing.dialects.registry import DIALECTS
 from homing.guard.service import GuardService
 from homing.intake.intake import Intake
@@ -96,9 +97,10 @@ async def account_sender(context: CommandContext, account: str, app: str | None)
 
 @contextlib.contextmanager
 def refusals_worded() -> Iterator[None]:
-    """Raises `InvalidInput` in place of a refusal, with its code of Homing's own API."""
+    """Raises `CommandFailed` in place of a refusal, with its code of Homing's own API."""
     try:
         yield
     except errors.Refusal as refused:
         code = DIALECTS.named(OWN_DIALECT).error_codes.of(type(refused))
-        raise errors.InvalidInput(f"refused, nothing was sent or charged: {refused} ({code})") from None
+        text = f"refused, nothing was sent or charged: {refused} ({code})"
+        raise CommandFailed(text, failure_of(refused).status) from None

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from homing.cli.exit_status import ExitStatus
 from homing.common import money
 from homing.common.csv_cells import plain_cell
 from homing.common.urls import without_password
@@ -135,7 +136,7 @@ class Detail(msgspec.Struct, frozen=True):
     row: Row
     parts: Mapping[str, Table] = {}
     note: str = ""
-    failed: bool = False
+    status: ExitStatus = ExitStatus.SUCCESS
 
 
 class Confirmation(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.exit_status import status_of
 from homing.cli.parameters import MOMENT, account_option
 from homing.cli.show import COUNT, MONEY, TIME, YES, Column, ColumnKind, Detail, Reply, Table, clock, interval
 from homing.model import PeriodGrain
@@ -169,7 +170,7 @@ async def prove(context: CommandContext, account: str | None) -> Reply:
     """Recount from messages, attempts and conversions.
 
     Every stored minute, hour and day is compared with the result, counter by counter. Differences are listed, and the
-    exit status is then 1.
+    exit status is then 3.
 
     \b
     Example:  homing stats prove
@@ -185,4 +186,4 @@ async def prove(context: CommandContext, account: str | None) -> Reply:
         for difference in differences
     ]
     parts = {"differences": Table(DIFFERENCES, rows)}
-    return Detail(PROOF, {"holds": not differences}, parts, failed=bool(differences))
+    return Detail(PROOF, {"holds": not differences}, parts, status=status_of(not differences))

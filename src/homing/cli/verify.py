@@ -8,7 +8,8 @@ import click
 
 from homing import errors
 from homing.cli.context import CommandContext, CommandGroup, in_context
-from homing.cli.following import follow, has_failed, note_of, wait_option
+from homing.cli.exit_status import status_of_check
+from homing.cli.following import follow, note_of, status_of, wait_option
 from homing.cli.parameters import NUMBER
 from homing.cli.send import quoted
 from homing.cli.sending import REQUEST, account_sender, dry_run_option, reference_option, refusals_worded
@@ -128,7 +129,7 @@ async def send(
             return Detail(SENT, {**common, "is_test": True, "segments": 0, "charge_micro": 0, "state": None})
         row = await follow(context.database, sending.account.account_id, sent.message_id, wait_s)
         values = {"is_test": False, "segments": row.segments, "charge_micro": row.charge_micro, "state": row.state}
-        return Detail(SENT, {**common, **values}, note=note_of(row, wait_s), failed=has_failed(row, wait_s))
+        return Detail(SENT, {**common, **values}, note=note_of(row, wait_s), status=status_of(row, wait_s))
 
 
 @verify.command("check")
@@ -138,8 +139,8 @@ async def send(
 async def check(context: CommandContext, message_id: int, code: str) -> Reply:
     """Check a code that was entered.
 
-    The exit status is 0 if it is right, else 1. It counts like a check by an API: the first right one is the
-    verification's conversion, and five wrong ones end it.
+    The exit status is 0 if it is right, 3 if it is wrong, 4 if the verification is over. It counts like a check by an
+    API: the first right one is the verification's conversion, and five wrong ones end it.
 
     \b
     Example:  homing verify check 231541870592001 123456
@@ -159,7 +160,7 @@ async def check(context: CommandContext, message_id: int, code: str) -> Reply:
         "expires_at": checked.expires_at,
         "ended_at": checked.ended_at,
     }
-    return Detail(CHECKED, row, failed=checked.outcome is not CheckOutcome.VERIFIED)
+    return Detail(CHECKED, row, status=status_of_check(checked.outcome, checked.attempts_left))
 
 
 def _template(template: CodeTemplate | None, name: str) -> CodeTemplate:

@@ -18,6 +18,7 @@ from homing.admin.webhooks import (
     rotate_webhook_secret,
 )
 from homing.cli.context import CommandContext, in_context
+from homing.cli.exit_status import status_of
 from homing.cli.parameters import MOMENT, ROW_ID, WholeNumberType, limit_option
 from homing.cli.show import COUNT, LIST, PROSE, TIME, URL, YES, Column, Confirmation, Detail, Reply, Table, enum_kind
 from homing.delivery.endpoints import replay_event, replay_events, try_endpoint
@@ -208,7 +209,7 @@ async def rotate(context: CommandContext, webhook_id: int, keep_hours: int) -> R
 @endpoint_argument
 @in_context
 async def test(context: CommandContext, webhook_id: int) -> Reply:
-    """Push a test event now, and show the answer. Exit status 1 if it was not acknowledged.
+    """Push a test event now, and show the answer. Exit status 3 if it was not acknowledged.
 
     \b
     Example:  homing webhook test 3
@@ -226,7 +227,7 @@ async def test(context: CommandContext, webhook_id: int) -> Reply:
         "event_id": trial.event_id,
         "is_acknowledged": trial.is_acknowledged,
     }
-    return Detail(TRIAL, shown, failed=not trial.is_acknowledged)
+    return Detail(TRIAL, shown, status=status_of(trial.is_acknowledged))
 
 
 @click.command("replay")
