@@ -7,6 +7,7 @@ A ```text block that follows one is what it must print.
 import asyncio
 import contextlib
 import io
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from homing.console.snippets import Snippets
+from homing.dialects.registry import DIALECTS
 from tests.support.server import Server
 from tests.support.typescript import TypeScriptProject, require_node
 from tests.support.v1 import new_token
@@ -98,9 +101,21 @@ async def test_typescript_programs_do_and_print_what_the_documents_show(
     assert len(blocks) >= 4
     project = TypeScriptProject(tmp_path_factory.mktemp("typescript"))
     programs = {f"program{place}": replaced(step[0], words) for place, (step, words) in enumerate(blocks)}
-    project.compile(programs)
+    project.compile({**programs, "quickstart": await console_program(server)})
     for name, (step, _words) in zip(programs, blocks, strict=True):
         assert await project.run(f"{name}.js") == step[1]
+    verification, message = map(json.loads, (await project.run("quickstart.js")).splitlines())
+    assert (verification["status"], message["status"], message["to"]) == ("pending", "queued", "8613800130001")
+
+
+async def console_program(server: Server) -> str:
+    """The TypeScript program of the console's quickstart."""
+    _hm, key, secret = (await new_token(server, await server.account())).split("_", 2)
+    values = {"url": f"http://{server.address}", "key": key, "secret": secret, "number": "8613800130001"}
+    filled = Snippets(DIALECTS).fill(
+        DIALECTS.named("v1"), {**values, "sender": "", "app": "", "text": "Your code is 123456"}
+    )
+    return next(snippet.program for snippet in filled if snippet.language.key == "typescript")
 
 
 @pytest.mark.parametrize(("language", "command"), [("php", ("php",)), ("go", ("go", "run"))])

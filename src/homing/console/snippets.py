@@ -54,6 +54,7 @@ def java(text: str) -> str:
 LANGUAGES: Final = (
     ProgrammingLanguage("curl", "curl", "", N_("Paste into a shell."), shell),
     ProgrammingLanguage("python", "Python", "send.py", "python3 send.py", quoted),
+    ProgrammingLanguage("typescript", "TypeScript", "send.ts", "npx tsx send.ts", quoted),
     ProgrammingLanguage("php", "PHP", "send.php", "php send.php", php),
     ProgrammingLanguage("node", "JavaScript", "send.mjs", "node send.mjs", quoted),
     ProgrammingLanguage("java", "Java", "Send.java", "java Send.java", java),

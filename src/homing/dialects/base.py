@@ -56,7 +56,8 @@ class Quickstart(msgspec.Struct, frozen=True, kw_only=True):
     `path`: of the call, below the API's address. `package`: its folder `quickstart` has a program for each programming
     language of the console (console/snippets.py), in which `<url>`, `<key>`, `<secret>`, `<sender>`, `<app>`,
     `<number>`, `<text>` and `<body>` stand for values. `make_body`: `<body>`, from the other values by those names.
-    `needs_sender`, `needs_app`: what an account must have before the call can succeed.
+    `needs_sender`, `needs_app`: what an account must have before the call can succeed. `description_path`: of the page
+    that describes the API, below the API's address; '' where it has none.
     """
 
     path: str
@@ -64,6 +65,7 @@ class Quickstart(msgspec.Struct, frozen=True, kw_only=True):
     make_body: Callable[[Mapping[str, str]], str] = lambda _values: ""
     needs_sender: bool = False
     needs_app: bool = False
+    description_path: str = ""
 
 
 class DemoCredential(msgspec.Struct, frozen=True):

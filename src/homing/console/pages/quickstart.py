@@ -12,7 +12,6 @@ from homing.console.languages import N_
 from homing.console.navigation import CUSTOMERS, NavigationEntry, NavigationGroup
 from homing.console.page import PageSection
 from homing.console.request_context import PageNotFound, RequestContext
-from homing.console.snippets import LANGUAGES
 from homing.store import statements
 from homing.store.statements.admin import CredentialRow
 from homing.text.numbers import normalise
@@ -82,6 +81,8 @@ async def _show(
         "number": number or NUMBER,
         "text": TEXT,
     }
+    snippets = context.console_state.snippets.fill(dialect, values)
+    languages = [snippet.language.key for snippet in snippets]
     chosen_language = context.field("tongue")
     return context.page(
         "quickstart.html",
@@ -92,9 +93,10 @@ async def _show(
         chosen=chosen,
         lacks_sender=quickstart.needs_sender and sender is None,
         lacks_app=quickstart.needs_app and not apps,
-        snippets=context.console_state.snippets.fill(dialect, values),
+        snippets=snippets,
         is_shown=secret is not None,
-        language=chosen_language if chosen_language in {language.key for language in LANGUAGES} else LANGUAGES[0].key,
+        language=chosen_language if chosen_language in languages else languages[0],
+        description_url=quickstart.description_path and context.console_state.api_url + quickstart.description_path,
         number=values["number"],
     )
 

@@ -14,7 +14,7 @@ import msgspec
 from homing.api.http.wire import HttpRequest, HttpResponse
 from homing.dialects.v1.problems import V1Refusal, response_of
 
-PAGE: Final = "/v1/docs"
+VIEWER_PATH: Final = "/v1/docs"
 PACKAGE: Final = "swagger_ui"
 """Found, never imported: of the package only its files are needed."""
 OWN: Final = Path(__file__).parent / "viewer"
@@ -56,7 +56,7 @@ class ApiViewer:
         self._files: Mapping[str, ViewerFile] = {}
 
     def by_path(self) -> Mapping[str, Callable[[HttpRequest], Awaitable[HttpResponse]]]:
-        return {PAGE: self._answer, f"{PAGE}/": self._answer}
+        return {VIEWER_PATH: self._answer, f"{VIEWER_PATH}/": self._answer}
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         if not self._files:
@@ -77,11 +77,11 @@ def _read_files() -> Mapping[str, ViewerFile]:
     assert package.submodule_search_locations
     kept = Path(package.submodule_search_locations[0]) / "static"
     files = {
-        PAGE: (OWN / "page.html", HTML),
-        f"{PAGE}/viewer.js": (OWN / "viewer.js", SCRIPT),
-        f"{PAGE}/viewer.css": (OWN / "viewer.css", STYLE),
-        f"{PAGE}/swagger-ui.css": (kept / "swagger-ui.css", STYLE),
-        f"{PAGE}/swagger-ui-bundle.js": (kept / "swagger-ui-bundle.js", SCRIPT),
+        VIEWER_PATH: (OWN / "page.html", HTML),
+        f"{VIEWER_PATH}/viewer.js": (OWN / "viewer.js", SCRIPT),
+        f"{VIEWER_PATH}/viewer.css": (OWN / "viewer.css", STYLE),
+        f"{VIEWER_PATH}/swagger-ui.css": (kept / "swagger-ui.css", STYLE),
+        f"{VIEWER_PATH}/swagger-ui-bundle.js": (kept / "swagger-ui-bundle.js", SCRIPT),
     }
     return {path: _read(file, content_type) for path, (file, content_type) in files.items()}
 

@@ -17,6 +17,7 @@ from homing.dialects.base import (
     Quickstart,
 )
 from homing.dialects.serving import HttpDialect, Services
+from homing.dialects.v1.api_viewer import VIEWER_PATH
 from homing.dialects.v1.events import event_body, event_data, sample_data
 from homing.dialects.v1.number import NUMBER
 from homing.dialects.v1.problems import CODES
@@ -62,7 +63,13 @@ class V1Dialect(HttpDialect):
     )
     states = STATUSES
     error_codes = CODES
-    quickstart = Quickstart(path="/v1", package="homing.dialects.v1", make_body=quickstart_body, needs_app=True)
+    quickstart = Quickstart(
+        path="/v1",
+        package="homing.dialects.v1",
+        make_body=quickstart_body,
+        needs_app=True,
+        description_path=VIEWER_PATH,
+    )
     demo = DemoCredential(DEMO_KEY, DEMO_SECRET, demo_lines)
     words_events = True
 
