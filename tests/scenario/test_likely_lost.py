@@ -11,7 +11,6 @@ import pytest
 from homing.accounts.profile import Profile
 from homing.admin import carriers, routes
 from homing.dialects.registry import DIALECTS
-from homing.intake.intake import utc_now
 from homing.learning.outlook import AGES_S, CarrierOutlook, Outlook
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
@@ -92,7 +91,7 @@ class Shop:
 
     async def become(self, message_id: int, state: MessageState) -> None:
         async with self.engines.bank.plain.transaction() as transaction:
-            change = StateChange(self.account.account_id, message_id, state, utc_now())
+            change = StateChange(self.account.account_id, message_id, state, self.engines.clock())
             await apply(transaction, [change], Outbox(DIALECTS))
 
     async def look(self, *ages_s: float) -> int:
@@ -110,7 +109,14 @@ async def shop(engines: Engines, bank: Bank) -> AsyncIterator[Shop]:  # noqa: F8
         await routes.set_route(transaction, RouteScope(prefix="86"), carrier_id=second, priority=200)
     await reread(bank, 2)
     await bank.query("TRUNCATE learn_outlook")
-    yield Shop(engines, await bank.account(balance=10_000_000), second)
+    shop = Shop(engines, await bank.account(balance=10_000_000), second)
+    await bank.query(
+        "INSERT INTO app (app_id, account_id, name, resend_messages, resend_worth_micro) VALUES ($1, $2, $1, 1, $3)",
+        shop.app.app_id,
+        shop.account.account_id,
+        WORTH_MICRO,
+    )
+    yield shop
     await bank.query("DELETE FROM route WHERE carrier_id = $1", second)
     await bank.query("DELETE FROM carrier WHERE carrier_id = $1", second)
     await reread(bank, 1)
@@ -152,6 +158,32 @@ async def test_a_negative_receipt_sends_the_code_by_another_carrier_soon(shop: S
     assert await shop.look(6) == 2
     (row,) = await shop.engines.bank.query("SELECT notes FROM message WHERE message_id > $1", sent.message_id)
     assert "resend.after_receipt" in row["notes"]
+
+
+async def test_a_failure_is_looked_at_when_it_comes_and_not_at_the_next_look(shop: Shop) -> None:
+    sent = await shop.send()
+    assert await shop.look(6, 12, 20) == 1, "the next look is due at 30 s"
+    await shop.become(sent.message_id, MessageState.UNDELIVERABLE)
+    assert await shop.look(20) == 2
+
+
+async def test_a_failure_that_comes_during_a_look_is_looked_at_after_it(shop: Shop) -> None:
+    sent = await shop.send()
+    shop.engines.clock.ahead = timedelta(seconds=6)
+    (claimed,) = await statements.verifications.verification_steps_claim(
+        shop.engines.bank.plain, now=shop.engines.clock(), lease=timedelta(seconds=60), rows_max=10
+    )
+    await shop.become(sent.message_id, MessageState.UNDELIVERABLE)
+    await statements.verifications.verification_step_skip(
+        shop.engines.bank.plain,
+        account_id=claimed.account_id,
+        verification_id=claimed.verification_id,
+        steps_before=0,
+        due_before=claimed.step_due_at,
+        steps_done=0,
+        step_due_at=shop.engines.clock() + timedelta(seconds=10),
+    )
+    assert await shop.look(6) == 2
 
 
 async def test_a_number_that_does_not_exist_gets_no_second_message(shop: Shop) -> None:

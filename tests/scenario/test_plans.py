@@ -64,6 +64,7 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "verifications_check": ("verification", {"account_id", "verification_id"}, {"verification_id"}),
     "verifications_open": ("verification", {"account_id", "verification_id"}, {"verification_id"}),
     "verifications_resent": ("verification", {"account_id", "verification_id"}, {"verification_id"}),
+    "verifications_hasten": ("verification", {"account_id", "verification_id"}, {"verification_id"}),
     "verification_find": ("verification", {"account_id", "verification_id"}),
     "verification_of_message": ("verification", {"account_id", "verification_id"}),
     "verification_by_reference": ("verification", {"reference"}),

@@ -20,6 +20,7 @@ from homing.store.database import DatabaseConnection
 from homing.store.statements.dispatch import QueueKey
 from homing.store.statements.ledger import Refund
 from homing.store.statements.messages import MessageEvent, MovedMessage
+from homing.store.statements.verifications import FailedMessage
 
 AWAITING_LANE = 0  # where a sent message waits for its receipt or its expiry
 
@@ -107,6 +108,13 @@ async def _apply_consequences(
     pushes = [push for message in changed for push in outbox.dialects.of(message.dialect).reports(message)]
     if pushes:
         await outbox.add(transaction, pushes)
+    failures = [
+        FailedMessage(account_id=row.account_id, message_id=row.message_id, at=row.at)
+        for row in moved
+        if row.is_resendable
+    ]
+    if failures:  # after the refunds: whoever sends a code again holds its verification and waits for a balance
+        await statements.verifications.verifications_hasten(transaction, failures=failures)
     evented = [
         message
         for message, row in zip(changed, moved, strict=True)

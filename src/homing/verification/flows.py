@@ -109,6 +109,7 @@ class FlowRunner:
             account_id=row.account_id,
             verification_id=row.verification_id,
             steps_before=row.steps_done,
+            due_before=row.step_due_at,
             steps_done=steps_done,
             step_due_at=due_at,
         )

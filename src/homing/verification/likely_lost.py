@@ -30,7 +30,7 @@ REQUEST_ID: Final = "likely-lost"
 `learn_resent`), since the learner leaves them out. Customers' requests have ids of Homing's making.
 """
 LOOK_GROWTH: Final = 0.5
-"""The time until the next look, of the last message's age: a receipt is noticed that much later than it comes."""
+"""The time until the next look, of the last message's age; a failure brings it forward (`verifications_hasten`)."""
 OUTLOOK_AGE: Final = timedelta(minutes=15)
 LOST: Final = frozenset((MessageState.UNDELIVERABLE, MessageState.EXPIRED, MessageState.REJECTED, MessageState.FAILED))
 _read_outlook: Final = msgspec.json.Decoder(Outlook).decode
@@ -155,6 +155,7 @@ class LikelyLost:
             account_id=row.account_id,
             verification_id=row.verification_id,
             steps_before=row.steps_done,
+            due_before=row.step_due_at,
             steps_done=row.steps_done,
             step_due_at=due_at,
         )

@@ -341,13 +341,38 @@ FROM due
 WHERE v.account_id = ANY (ARRAY[due.account_id]) AND v.verification_id = ANY (ARRAY[due.verification_id])
 RETURNING v.account_id, v.verification_id, v.step_due_at
 
--- A step that is not sent: the flow is over, or goes on at `step_due_at`. Nothing changes if the verification is over,
--- or if its flow has gone on from `steps_before` meanwhile.
+-- A step that is not sent: the flow is over, or goes on at `step_due_at`. Nothing changes if the verification is over, or
+-- if its step is not due any more at `due_before`, as when it was claimed: it was carried out, or a message has failed
+-- meanwhile (`verifications_hasten`).
 -- name: verification_step_skip
 UPDATE verification
 SET steps_done = :steps_done, step_due_at = :step_due_at?
 WHERE account_id = :account_id AND verification_id = :verification_id AND steps_done = :steps_before
-    AND step_due_at IS NOT NULL
+    AND step_due_at = :due_before?
+
+-- Codes without a flow whose message has failed: they are looked at now. One that another transaction has locked keeps
+-- its time: it is being checked, sent or looked at, and waiting for it here could be for ever.
+-- name: verifications_hasten
+-- takes: failures FailedMessage
+WITH looked AS MATERIALIZED (
+    SELECT v.account_id, v.verification_id, f.at
+    FROM unnest(:failures) AS f (account_id bigint, message_id bigint, at timestamptz)
+    CROSS JOIN LATERAL (
+        SELECT coalesce((
+            SELECT m.verification_id
+            FROM verification_message AS m
+            WHERE m.message_id = ANY (ARRAY[f.message_id]) AND m.account_id = ANY (ARRAY[f.account_id])
+        ), f.message_id) AS verification_id
+    ) AS carried
+    JOIN verification AS v
+        ON v.account_id = ANY (ARRAY[f.account_id]) AND v.verification_id = ANY (ARRAY[carried.verification_id])
+    WHERE v.step_due_at + interval '0' > f.at AND v.flow_id IS NULL
+    FOR UPDATE OF v SKIP LOCKED
+)
+UPDATE verification AS v
+SET step_due_at = looked.at
+FROM looked
+WHERE v.account_id = ANY (ARRAY[looked.account_id]) AND v.verification_id = ANY (ARRAY[looked.verification_id])
 
 -- Forgets the codes of verifications that expired within `lookback`. A verification expires its app's time after it or
 -- its latest message was made, so their ids tell which those are: an index on the expiry would be written by each check.

@@ -183,6 +183,14 @@ class DueStep(msgspec.Struct, frozen=True, gc=False):
     step_due_at: datetime | None
 
 
+class FailedMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `verifications_hasten` is given."""
+
+    account_id: int
+    message_id: int
+    at: datetime
+
+
 class CodeTemplateRow(msgspec.Struct, frozen=True, gc=False):
     """A row of `code_template_list`."""
 
@@ -394,13 +402,29 @@ async def verification_step_skip(
     account_id: int,
     verification_id: int,
     steps_before: int,
+    due_before: datetime | None,
 ) -> None:
     """A step that is not sent: the flow is over, or goes on at `step_due_at`. Nothing changes if the verification is
-    over, or if its flow has gone on from `steps_before` meanwhile.
+    over, or if its step is not due any more at `due_before`, as when it was claimed: it was carried out, or a
+    message has failed meanwhile (`verifications_hasten`).
     """
     await execute(
-        db, _SQL["verification_step_skip"], steps_done, step_due_at, account_id, verification_id, steps_before
+        db,
+        _SQL["verification_step_skip"],
+        steps_done,
+        step_due_at,
+        account_id,
+        verification_id,
+        steps_before,
+        due_before,
     )
+
+
+async def verifications_hasten(db: Executor, *, failures: Sequence[FailedMessage]) -> None:
+    """Codes without a flow whose message has failed: they are looked at now. One that another transaction has locked
+    keeps its time: it is being checked, sent or looked at, and waiting for it here could be for ever.
+    """
+    await execute(db, _SQL["verifications_hasten"], *columns(failures, 3))
 
 
 async def verifications_forget_expired(
