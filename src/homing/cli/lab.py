@@ -72,6 +72,7 @@ ATTACKS: Final = (
     Column("kind", "Attack"),
     Column("messages", "Messages", COUNT),
     Column("stopped", "Spend stopped", ColumnKind(right=True)),
+    Column("later_stopped", "After its first hour", ColumnKind(right=True)),
     Column("converted", "Conversions claimed", COUNT),
 )
 CROWDS: Final = (
@@ -90,6 +91,9 @@ scenario_option: Final = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Run this scenario in place of the shipped ones; can be repeated.",
+)
+hostile_option: Final = click.option(
+    "--hostile", is_flag=True, help="The worlds in which guard and routing have a hard time."
 )
 REPLAYED: Final = (
     Column("since", "From (UTC)", TIME),
@@ -132,6 +136,7 @@ def lab() -> None:
     \b
     Example:  homing lab report --quick
               homing lab run loss-lying
+              homing lab report --hostile --seeds 2
               homing lab generate --seed 7
               homing lab report --scenario mine.toml --seeds 5
     """
@@ -144,7 +149,8 @@ def lab() -> None:
 
 @lab.command("report")
 @scenario_option
-@click.option("--only", multiple=True, metavar="NAME", help="Of the shipped and drawn scenarios these alone.")
+@click.option("--only", multiple=True, metavar="NAME", help="These of the listed scenarios alone.")
+@hostile_option
 @click.option("--seeds", type=WholeNumberType(1, LAB_SEEDS_MAX), default=20, show_default=True)
 @click.option("--hours", type=RealNumberType(0.25), help="Cut longer scenarios to so many hours.")
 @click.option(
@@ -162,6 +168,7 @@ def lab() -> None:
 def report(
     files: tuple[Path, ...],
     only: tuple[str, ...],
+    hostile: bool,
     seeds: int,
     hours: float | None,
     out: Path | None,
@@ -186,7 +193,7 @@ def report(
         from homing.lab import report as reports
         from homing.lab.stored_runs import StoredRuns
 
-        chosen = _chosen(files, only, drawn_from)
+        chosen = _chosen(files, only, drawn_from, hostile)
         plan = plans.quick(chosen, seeds, drawn_from) if quick else plans.full(chosen, seeds, hours, drawn_from)
         stored_runs = None if out is None or quick else StoredRuns(out)
         with _progress(len(plan.tasks)) as watch:
@@ -242,7 +249,12 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
         for n, shares in enumerate(result.course)
     ]
     attacks = [
-        {**msgspec.structs.asdict(attack), "stopped": f"{attack.stopped * 100:.1f} %"} for attack in result.attacks
+        {
+            **msgspec.structs.asdict(attack),
+            "stopped": f"{attack.stopped * 100:.1f} %",
+            "later_stopped": f"{attack.later_stopped * 100:.1f} %",
+        }
+        for attack in result.attacks
     ]
     parts = {"course": Table(COURSE, course)}
     if attacks:
@@ -280,20 +292,21 @@ def resend(only: tuple[str, ...], seeds: int, hours: float, rate_per_s: float, a
 
 
 @lab.command("scenarios")
+@hostile_option
 @json_option
-def scenarios(as_json: bool) -> None:
+def scenarios(hostile: bool, as_json: bool) -> None:
     """The scenarios that a report runs.
 
     \b
-    Example:  homing lab scenarios
+    Example:  homing lab scenarios --hostile
     """
+    from homing.lab.hostile import hostile_scenarios
     from homing.lab.plan import generated_scenarios
     from homing.lab.policies import POLICIES
     from homing.lab.scenario import shipped
 
-    rows = [
-        {**msgspec.structs.asdict(row), "traits": ", ".join(row.traits)} for row in (*shipped(), *generated_scenarios())
-    ]
+    listed = hostile_scenarios() if hostile else (*shipped(), *generated_scenarios())
+    rows = [{**msgspec.structs.asdict(row), "traits": ", ".join(row.traits)} for row in listed]
     print_reply(Table(LISTED, rows), as_json)
     if not as_json:
         click.echo(f"\nPolicies: {', '.join(POLICIES)}.")
@@ -394,17 +407,21 @@ def _estimate_text(estimate: "Estimate") -> str:
     return f"{estimate.conversions:,.0f} ({estimate.low:,.0f} to {estimate.high:,.0f})"
 
 
-def _chosen(files: tuple[Path, ...], only: tuple[str, ...], drawn_from: int = 1) -> "tuple[Scenario, ...]":
-    """The scenarios that were named; nothing: none was. Raises `InvalidInput`."""
+def _chosen(
+    files: tuple[Path, ...], only: tuple[str, ...], drawn_from: int = 1, hostile: bool = False
+) -> "tuple[Scenario, ...]":
+    """The scenarios that were named, or those of the group; nothing: none was. Raises `InvalidInput`."""
     from homing import errors
+    from homing.lab.hostile import hostile_scenarios
     from homing.lab.plan import generated_scenarios
     from homing.lab.scenario import load, shipped
 
     if files:
         return tuple(map(load, files))
     if not only:
-        return ()
-    scenarios = {scenario.name: scenario for scenario in (*shipped(), *generated_scenarios(drawn_from))}
+        return hostile_scenarios() if hostile else ()
+    listed = (*shipped(), *generated_scenarios(drawn_from), *hostile_scenarios())
+    scenarios = {scenario.name: scenario for scenario in listed}
     unknown = [name for name in only if name not in scenarios]
     if unknown:
         raise errors.InvalidInput(f"there is no scenario {unknown[0]!r}; `homing lab scenarios` lists them")

@@ -69,6 +69,11 @@ class OutcomeModel:
         self._delay_median_s = np.array([app.conversion_s_median for app in scenario.apps])
         self._delay_sigma = np.array([app.conversion_s_sigma for app in scenario.apps])
         self._attack_conversion = np.array([0.0, *(attack.converts for attack in scenario.attacks)])  # by source
+        medians_s = [attack.converts_s_median for attack in scenario.attacks]
+        self._attack_delay_median_s = np.array([np.nan, *(np.nan if each is None else each for each in medians_s)])
+        self._event_conversion = np.array(
+            [np.nan, *(np.nan if event.conversion is None else event.conversion for event in scenario.events)]
+        )
         self._forges = np.array([False, *(attack.kind == "forged" for attack in scenario.attacks)])
         names = [carrier.name for carrier in scenario.carriers]
         self._colluding = np.array(
@@ -155,10 +160,12 @@ class OutcomeModel:
         )
         # A person enters the last code that has arrived by then: its message gets the credit.
         is_newest = np.isfinite(arrives_s) & ((arrives_s >= demand["last_s"]) | ~np.isfinite(demand["last_s"]))
-        delay_s = self._delay_median_s[app] * np.exp(
-            self._delay_sigma[app] * demand["conversion_delay_draw"].astype(np.float64)
-        )
-        probability = np.where(is_person, self._conversion[app], self._attack_conversion[source])
+        of_attack_s = self._attack_delay_median_s[source]
+        median_s = np.where(np.isnan(of_attack_s), self._delay_median_s[app], of_attack_s)
+        delay_s = median_s * np.exp(self._delay_sigma[app] * demand["conversion_delay_draw"].astype(np.float64))
+        of_event = self._event_conversion[demand["event"]]
+        of_people = np.where(np.isnan(of_event), self._conversion[app], of_event)
+        probability = np.where(is_person, of_people, self._attack_conversion[source])
         is_forged = self._forges[source] & (carrier >= 0)
         at_s = np.where(np.isfinite(first_s), first_s, sent_s) + delay_s
         is_valid = np.where(is_newest, arrives_s - sent_s, 0) <= people.code_valid_s

@@ -21,16 +21,25 @@ ORDINARY: Final = "ordinary"
 
 
 class AttackResult(msgspec.Struct, frozen=True):
+    """Amounts of the whole attack, and of what came after its first hour."""
+
     kind: AttackKind
     messages: int
     wanted_micro: int
     spent_micro: int
     converted: int
+    later_wanted_micro: int = 0
+    later_spent_micro: int = 0
 
     @property
     def stopped(self) -> float:
         """The share of the money, 0..1."""
         return 1 - self.spent_micro / self.wanted_micro if self.wanted_micro else 1.0
+
+    @property
+    def later_stopped(self) -> float:
+        """Likewise after the attack's first hour."""
+        return 1 - self.later_spent_micro / self.later_wanted_micro if self.later_wanted_micro else 1.0
 
 
 class CrowdResult(msgspec.Struct, frozen=True):
@@ -124,6 +133,8 @@ def result_of(world: World, policy: str, counts: RunCounts, cpu_s: float) -> Run
                 int(counts.attack_wanted_micro[n, since:].sum()),
                 int(counts.attack_spent_micro[n, since:].sum()),
                 int(counts.attack_converted[n, since:].sum()),
+                int(counts.attack_wanted_micro[n, int((attack.from_h + 1) * 60) :].sum()),
+                int(counts.attack_spent_micro[n, int((attack.from_h + 1) * 60) :].sum()),
             )
             for n, attack in enumerate(scenario.attacks)
         ),

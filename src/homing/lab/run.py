@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from homing.lab.acceptance import AcceptancePath
+from homing.lab.attackers import Attackers
 from homing.lab.counts import RunCounts
 from homing.lab.event_queue import EventQueue
 from homing.lab.outcomes import OutcomeModel
@@ -31,6 +32,7 @@ def run(
     counts = RunCounts.of(world)
     events = EventQueue(world, with_blocks) if router.listens else None
     outcomes = OutcomeModel(world, counts, events)
+    attackers = Attackers(world)
     tick_s = world.scenario.tick_s
     retries: defaultdict[int, list[Demand]] = defaultdict(list)
     span, waiting, first = 0, np.zeros(0, DEMAND_DTYPE), 0
@@ -52,7 +54,9 @@ def run(
             continue
         if len(world.scenario.apps) > 1:
             demand = demand[np.argsort(demand["app"], kind="stable")]
+        attackers.assign(demand)
         carrier = acceptance.accept(demand, router.catalogue(), now_s)
+        attackers.observe(demand, carrier)
         retrying = outcomes.resolve(demand, carrier, tick)
         if len(retrying):
             due = np.maximum((retrying["at_s"] // tick_s).astype(np.int64), tick + 1)

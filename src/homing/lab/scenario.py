@@ -28,9 +28,24 @@ Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
 Receipts = Literal["honest", "fake", "none"]
 Goal = Literal["routing", "guard"]
 Trait = Literal["fake-receipts", "degrading", "steady", "attack", "event"]
-AttackKind = Literal["burst", "drip", "rotating", "mimicry", "colluding", "forged"]
+AttackKind = Literal[
+    "burst",
+    "drip",
+    "rotating",
+    "mimicry",
+    "colluding",
+    "forged",
+    "hopping",
+    "thin",
+    "repeating",
+    "touring",
+    "ramp",
+    "bought",
+]
+EventKind = Literal["flash-sale", "launch", "office", "test-numbers", "campaign", "load-test"]
 
 KINDS: Final[tuple[AttackKind, ...]] = ("burst", "rotating", "drip", "mimicry", "colluding", "forged")
+"""The kinds of attack that have a figure of their own, over all scenarios that have them."""
 
 RANGE_DIGITS_MAX: Final = 10
 
@@ -139,12 +154,24 @@ class People(_ScenarioPart, frozen=True, kw_only=True):
     code_valid_s: Positive = 600.0
 
 
+class AttackNetwork(_ScenarioPart, frozen=True, kw_only=True):
+    """Where an attack has its blocks: under a prefix, of numbers of so many digits."""
+
+    prefix: Digits
+    digits: Annotated[int, msgspec.Meta(ge=8, le=15)]
+
+
 class Attack(_ScenarioPart, frozen=True, kw_only=True):
     """Artificial traffic to `ranges` blocks of a thousand numbers under `prefix`.
 
     `rotate_min`: minutes after which other blocks are used (0: never). `converts`: the probability that a message is
-    reported as converted (mimicry, forged). `carrier`: the colluding one, whose receipts of the attack's messages are
-    always "delivered".
+    reported as converted (mimicry, forged, bought), `converts_s_median` after the code arrived (None: as the app's
+    people). `carrier`: the colluding one, whose receipts of the attack's messages are always "delivered". The rate
+    grows from `rate_from_per_s` to `rate_per_s` over `ramp_h`, by equal factors in equal times.
+
+    An attack that looks for its way has `hops` (a block is left for a fresh one when a message to it is refused),
+    `messages_per_range` (after so many messages, 0: never) or `networks`: then its blocks are in these in turn, or with
+    `network_min` in one after another for so many minutes each.
     """
 
     kind: AttackKind
@@ -156,22 +183,46 @@ class Attack(_ScenarioPart, frozen=True, kw_only=True):
     ranges: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
     rotate_min: NotNegative = 0.0
     converts: Probability = 0.0
+    converts_s_median: Positive | None = None
     carrier: Name | None = None
     app: Name | None = None
+    ramp_h: NotNegative = 0.0
+    rate_from_per_s: NotNegative = 0.0
+    hops: bool = False
+    messages_per_range: Annotated[int, msgspec.Meta(ge=0)] = 0
+    networks: tuple[AttackNetwork, ...] = ()
+    network_min: NotNegative = 0.0
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether its numbers depend on what happens, so that they cannot be drawn in advance."""
+        return self.hops or bool(self.messages_per_range) or bool(self.networks)
+
+    @property
+    def targets(self) -> tuple[AttackNetwork, ...]:
+        return self.networks or (AttackNetwork(prefix=self.prefix, digits=self.digits),)
 
 
 class ScenarioEvent(_ScenarioPart, frozen=True, kw_only=True):
-    """Genuine traffic above the usual rate. `flash-sale`: the rate times `factor`, in `country` or everywhere.
-    `launch`: traffic of a country that is listed with share 0 begins, up to `rate_per_s` over `ramp_h`.
+    """Genuine traffic above the usual rate. `flash-sale`: the rate times `factor`, in `country` or everywhere. All
+    others have `rate_per_s` of their own, reached over `ramp_h`, in `country` (also one with share 0), everywhere, or
+    to `people` numbers under `prefix`. `in_sequence`: there one number after the other. `conversion`: of these people
+    (None: the app's).
     """
 
-    kind: Literal["flash-sale", "launch"]
+    kind: EventKind
     from_h: NotNegative
     hours: Positive
     country: Code | None = None
     factor: Annotated[float, msgspec.Meta(ge=1)] = 1.0
     rate_per_s: NotNegative = 0.0
     ramp_h: NotNegative = 0.25
+    prefix: Digits | None = None
+    digits: Annotated[int, msgspec.Meta(ge=8, le=15)] = 12
+    people: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    in_sequence: bool = False
+    conversion: Probability | None = None
+    app: Name | None = None
 
 
 class Scenario(_ScenarioPart, frozen=True, kw_only=True):
@@ -197,7 +248,7 @@ class Scenario(_ScenarioPart, frozen=True, kw_only=True):
     worth: str | None = None
     quality_floor: Probability = 0.9
     text: str = "Your code is 123456. Do not share it."
-    countries: Annotated[tuple[ScenarioCountry, ...], msgspec.Meta(min_length=1, max_length=64)]
+    countries: Annotated[tuple[ScenarioCountry, ...], msgspec.Meta(min_length=1, max_length=250)]
     apps: Annotated[tuple[ScenarioApp, ...], msgspec.Meta(min_length=1, max_length=16)]
     carriers: Annotated[tuple[ScenarioCarrier, ...], msgspec.Meta(min_length=1, max_length=16)]
     people: People = People()
@@ -289,17 +340,30 @@ def _problems(scenario: Scenario) -> Iterable[str]:
                 times = f"ends ({outage.until_h:g} h) before it begins ({outage.from_h:g} h)"
                 yield f"a report outage of {app.name} {times}"
     for attack in scenario.attacks:
-        yield from _range_problems(f"the {attack.kind} attack", attack.prefix, attack.digits)
+        for target in attack.targets:
+            yield from _range_problems(f"the {attack.kind} attack", target.prefix, target.digits)
         if attack.carrier is not None and attack.carrier not in carriers:
             yield f"the {attack.kind} attack names the carrier {attack.carrier}, which is not there"
         if attack.app is not None and attack.app not in apps:
             yield f"the {attack.kind} attack names the app {attack.app}, which is not there"
         ranges_max = 10 ** max(0, attack.digits - len(attack.prefix) - 3)
-        if attack.ranges > ranges_max:
+        if attack.ranges > ranges_max and not attack.is_adaptive:
             yield f"the {attack.kind} attack wants {attack.ranges} ranges; under {attack.prefix} there are {ranges_max}"
+        if attack.ramp_h and not 0 < attack.rate_from_per_s <= attack.rate_per_s:
+            yield f"the {attack.kind} attack grows over ramp_h from a rate_from_per_s above 0, up to its rate_per_s"
+        if attack.network_min and not attack.networks:
+            yield f"the {attack.kind} attack has network_min and no networks"
     for event in scenario.events:
-        if event.kind == "launch" and (event.country is None or not event.rate_per_s):
-            yield "a launch names its country and rate_per_s"
+        if event.kind == "launch" and ((event.country is None and event.prefix is None) or not event.rate_per_s):
+            yield "a launch names its country or prefix, and rate_per_s"
+        if event.kind not in ("launch", "flash-sale") and not event.rate_per_s:
+            yield f"a {event.kind} names its rate_per_s"
+        if event.prefix is not None:
+            yield from _range_problems(f"the {event.kind}", event.prefix, event.digits)
+        if event.in_sequence and event.prefix is None:
+            yield f"a {event.kind} in sequence names its prefix"
+        if event.app is not None and event.app not in apps:
+            yield f"a {event.kind} names the app {event.app}, which is not there"
         if event.country is not None and event.country not in countries:
             yield f"a {event.kind} names {event.country}, which is no country here"
     for subject, amount in amounts:

@@ -6,7 +6,7 @@ message has the same draws.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -52,6 +52,7 @@ DEMAND_DTYPE: Final = np.dtype(
 """One row per wanted message. A person's next message has the outcome of the previous ones."""
 
 Demand = NDArray[np.void]
+Indexes = TypeVar("Indexes", int, NDArray[np.int64])
 
 
 class NetworkOfCountry(msgspec.Struct, frozen=True):
@@ -64,20 +65,8 @@ class NetworkOfCountry(msgspec.Struct, frozen=True):
     mnc: str
 
 
-class _Source(msgspec.Struct, frozen=True):
-    """A source of traffic: its rate by minute, and either the number ranges of its people or an attack. `event`: the
-    number of the scenario's event, from 1; 0: none.
-    """
-
-    rate_per_s: NDArray[np.float64]
-    mix: tuple[tuple[int, float], ...]  # (index into World._ranges, probability); empty for attacks
-    attack: Attack | None = None
-    number: int = PERSON
-    event: int = 0
-
-
 class _NumberRange(msgspec.Struct, frozen=True):
-    """The numbers of a network: `size` from `first` on, of which `people` are in use (see `_permute`)."""
+    """The numbers of a network: `size` from `first` on, of which `people` are in use (see `permute`)."""
 
     destination: int
     country_index: int
@@ -87,6 +76,20 @@ class _NumberRange(msgspec.Struct, frozen=True):
     people: int
     step: int
     offset: int
+
+
+class _Source(msgspec.Struct, frozen=True):
+    """A source of traffic: its rate by minute, and either the number ranges of its people or an attack. `event`: the
+    number of the scenario's event, from 1; 0: none. `app`: the only one; None: all by their shares.
+    """
+
+    rate_per_s: NDArray[np.float64]
+    mix: tuple[tuple[_NumberRange, float], ...]  # with the probability of each; empty for attacks
+    attack: Attack | None = None
+    number: int = PERSON
+    event: int = 0
+    app: int | None = None
+    in_sequence: bool = False
 
 
 class World:
@@ -108,7 +111,8 @@ class World:
         self._sources = self._read_sources()
         self._apps = _normalised([app.share for app in scenario.apps])
         for attack in scenario.attacks:
-            self._destination_of(attack.prefix.ljust(attack.digits, "0"), f"the {attack.kind} attack")
+            for target in attack.targets:
+                self._destination_of(target.prefix.ljust(target.digits, "0"), f"the {attack.kind} attack")
 
     def demand(self, span: int) -> Demand:
         """The first messages of people and attacks in a span of `SPAN_MIN` minutes, in order of time."""
@@ -131,11 +135,29 @@ class World:
             for index, country in enumerate(self.scenario.countries)
             for network in country.networks
         }
-        for attack in self.scenario.attacks:
-            if attack.prefix not in countries:
-                destination = self._destination_of(attack.prefix.ljust(attack.digits, "0"), "")
-                countries[attack.prefix] = self.destinations[destination].country_index
+        others = [(target.prefix, target.digits) for attack in self.scenario.attacks for target in attack.targets]
+        others += [(event.prefix, event.digits) for event in self.scenario.events if event.prefix is not None]
+        for prefix, digits in others:
+            if prefix not in countries:
+                destination = self._destination_of(prefix.ljust(digits, "0"), "")
+                countries[prefix] = self.destinations[destination].country_index
         return countries
+
+    def place(self, block: int, what: str) -> tuple[int, int]:
+        """The index of the destination of a block of a thousand numbers, and of its country. `what` names it in an
+        error.
+        """
+        destination = self._blocks.get(block)
+        if destination is None:
+            destination = self._blocks[block] = self._destination_of(f"{block}000", what)
+        return destination, self.destinations[destination].country_index
+
+    def layout(self, source: int, target: int, blocks: int) -> tuple[int, int]:
+        """Step and offset of the order (`permute`) in which an attack uses the blocks of one of its targets, of which
+        there is a power of ten.
+        """
+        layout = self._generator(3, source, target) if target else self._generator(3, source)
+        return int(layout.integers(blocks // 3 + 1, blocks + 1)) // 10 * 10 + 7, int(layout.integers(blocks))
 
     def _generator(self, *stream: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64([self.seed, *stream]))
@@ -169,22 +191,26 @@ class World:
                     raise errors.InvalidInput(
                         f"{self.scenario.name}: {what} is in {self.destinations[destination].country} by its number"
                     )
-                size = 10 ** (network.digits - len(network.prefix))
-                step = int(generator.integers(size // 3, size)) // 10 * 10 + 7  # coprime to 10: no number is used twice
-                offset = int(generator.integers(size))
                 ranges.append(
-                    _NumberRange(
-                        destination=destination,
-                        country_index=index,
-                        share=share,
-                        first=int(network.prefix) * size,
-                        size=size,
-                        people=min(network.people, size),
-                        step=step,
-                        offset=offset,
-                    )
+                    self._number_range(generator, destination, network.prefix, network.digits, network.people, share)
                 )
         return ranges
+
+    def _number_range(
+        self, generator: np.random.Generator, destination: int, prefix: str, digits: int, people: int, share: float
+    ) -> _NumberRange:
+        size = 10 ** (digits - len(prefix))
+        step = int(generator.integers(size // 3, size)) // 10 * 10 + 7  # coprime to 10: no number is used twice
+        return _NumberRange(
+            destination=destination,
+            country_index=self.destinations[destination].country_index,
+            share=share,
+            first=int(prefix) * size,
+            size=size,
+            people=min(people, size),
+            step=step,
+            offset=int(generator.integers(size)),
+        )
 
     def _read_sources(self) -> list[_Source]:
         scenario = self.scenario
@@ -199,7 +225,11 @@ class World:
         )
         for number, attack in enumerate(scenario.attacks, 1):
             during = (hours >= attack.from_h) & (hours < attack.from_h + attack.hours)
-            sources.append(_Source(np.where(during, attack.rate_per_s, 0.0), (), attack, number))
+            rate = np.full_like(hours, attack.rate_per_s)
+            if attack.ramp_h:
+                progress = np.clip((hours - attack.from_h) / attack.ramp_h, 0, 1)
+                rate = attack.rate_from_per_s * (attack.rate_per_s / attack.rate_from_per_s) ** progress
+            sources.append(_Source(np.where(during, rate, 0.0), (), attack, number))
         return sources
 
     def _event(
@@ -215,14 +245,21 @@ class World:
         only = None if event.country is None else codes.index(event.country)
         ramp = np.clip((hours - event.from_h) / event.ramp_h, 0, 1) if event.ramp_h else np.ones_like(hours)
         mix = self._mix([float(index == only) for index in range(len(codes))] if only is not None else shares)
-        if event.kind == "launch":
-            return _Source(during * ramp * event.rate_per_s, mix, event=number)
+        if event.prefix is not None:
+            destination = self._destination_of(event.prefix.ljust(event.digits, "0"), f"the {event.kind}")
+            generator = self._generator(5, number)
+            numbers = self._number_range(generator, destination, event.prefix, event.digits, event.people, 1.0)
+            if event.in_sequence:
+                numbers = msgspec.structs.replace(numbers, step=1, offset=0)
+            mix = ((numbers, 1.0),)
         share = 1.0 if only is None else shares[only]
-        return _Source(during * ramp * day * (event.factor - 1) * share, mix, event=number)
+        rate = event.rate_per_s if event.kind != "flash-sale" else day * (event.factor - 1) * share
+        app = None if event.app is None else [app.name for app in self.scenario.apps].index(event.app)
+        return _Source(during * ramp * rate, mix, event=number, app=app, in_sequence=event.in_sequence)
 
-    def _mix(self, shares: Sequence[float]) -> tuple[tuple[int, float], ...]:
+    def _mix(self, shares: Sequence[float]) -> tuple[tuple[_NumberRange, float], ...]:
         """The probability of each number range, from the countries' shares."""
-        return tuple((n, shares[numbers.country_index] * numbers.share) for n, numbers in enumerate(self._ranges))
+        return tuple((numbers, shares[numbers.country_index] * numbers.share) for numbers in self._ranges)
 
     # ---- draws
 
@@ -254,50 +291,55 @@ class World:
             self._assign_attack_numbers(demand, source.attack, source.number, generator)
         else:
             self._assign_numbers(demand, source, generator)
+            if source.in_sequence:
+                (numbers, _probability) = source.mix[0]
+                wanted_before = int(source.rate_per_s[:first].sum() * 60)
+                demand = demand[np.argsort(demand["at_s"], kind="stable")]
+                demand["number"] = numbers.first + (wanted_before + np.arange(size)) % numbers.people
+        if source.app is not None:
+            demand["app"] = source.app
         return demand
 
     def _assign_numbers(self, demand: Demand, source: _Source, generator: np.random.Generator) -> None:
         """Assigns numbers to people: each person has one number, and they are spread over the network's range."""
-        indexes = np.array([n for n, _probability in source.mix])
-        edges = np.cumsum([probability for _n, probability in source.mix])
-        drawn = indexes[
-            np.searchsorted(edges / edges[-1], generator.random(len(demand)), side="right").clip(max=len(indexes) - 1)
-        ]
+        edges = np.cumsum([probability for _numbers, probability in source.mix])
+        drawn = np.searchsorted(edges / edges[-1], generator.random(len(demand)), side="right")
+        drawn = drawn.clip(max=len(source.mix) - 1)
         person = generator.random(len(demand))
         for n in np.unique(drawn):
-            numbers = self._ranges[n]
+            numbers = source.mix[n][0]
             rows = drawn == n
             person_index = (person[rows] * numbers.people).astype(np.int64)
-            demand["number"][rows] = numbers.first + _permute(person_index, numbers.step, numbers.offset, numbers.size)
+            demand["number"][rows] = numbers.first + permute(person_index, numbers.step, numbers.offset, numbers.size)
             demand["destination"][rows] = numbers.destination
             demand["country"][rows] = numbers.country_index
 
     def _assign_attack_numbers(
         self, demand: Demand, attack: Attack, number: int, generator: np.random.Generator
     ) -> None:
-        """Assigns numbers of `attack.ranges` blocks of a thousand, and of other blocks after each rotation."""
+        """Assigns numbers of `attack.ranges` blocks of a thousand, and of others after each rotation. Of an attack that
+        looks for its way only the slot and the last digits are drawn here (lab/attackers.py).
+        """
         if attack.app is not None:
             demand["app"] = [app.name for app in self.scenario.apps].index(attack.app)
+        if attack.is_adaptive:
+            demand["number"] = generator.integers(attack.ranges, size=len(demand)) * BLOCK
+            demand["number"] += generator.integers(BLOCK, size=len(demand))
+            return
         blocks = 10 ** (attack.digits - len(attack.prefix) - 3)
-        layout = self._generator(3, number)
-        step, offset = int(layout.integers(blocks // 3 + 1, blocks + 1)) // 10 * 10 + 7, int(layout.integers(blocks))
+        step, offset = self.layout(number, 0, blocks)
         rotation = np.zeros(len(demand), np.int64)
         if attack.rotate_min:
             rotation = ((demand["at_s"] / 60 - attack.from_h * 60) // attack.rotate_min).astype(np.int64)
         index = rotation * attack.ranges + generator.integers(attack.ranges, size=len(demand))
-        block = int(attack.prefix) * blocks + _permute(index, step, offset, blocks)
+        block = int(attack.prefix) * blocks + permute(index, step, offset, blocks)
         demand["number"] = block * BLOCK + generator.integers(BLOCK, size=len(demand))
         for value in np.unique(block).tolist():
-            destination = self._blocks.get(value)
-            if destination is None:
-                number_of_block = str(value) + "000"
-                destination = self._blocks[value] = self._destination_of(number_of_block, f"the {attack.kind} attack")
             rows = block == value
-            demand["destination"][rows] = destination
-            demand["country"][rows] = self.destinations[destination].country_index
+            demand["destination"][rows], demand["country"][rows] = self.place(value, f"the {attack.kind} attack")
 
 
-def _permute(values: NDArray[np.int64], step: int, offset: int, size: int) -> NDArray[np.int64]:
+def permute(values: Indexes, step: int, offset: int, size: int) -> Indexes:
     """A permutation of 0..size - 1: `size` is a power of ten, and `step` coprime to it."""
     return (values % size * (step % size) + offset) % size
 

@@ -128,6 +128,10 @@ class Numbering:
             if len(number) <= DIGITS_MAX and self.locate(number).network:
                 yield number
 
+    def assigned(self) -> Iterable[tuple[str, Destination]]:
+        """Each known prefix with its destination, in the order of the table."""
+        return self._prefixes.items()
+
     def locate(self, number: str) -> Destination:
         """The destination of a normalised number, or `NOWHERE`; not a check that the number exists."""
         return self._prefixes.find(number) or NOWHERE

@@ -1,6 +1,6 @@
 """Values by number prefix."""
 
-from collections.abc import Mapping
+from collections.abc import ItemsView, Mapping
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -12,6 +12,9 @@ class PrefixTable(Generic[T]):
     def __init__(self, values: Mapping[str, T]) -> None:
         self._values = dict(values)
         self._lengths = sorted({len(prefix) for prefix in values}, reverse=True)
+
+    def items(self) -> ItemsView[str, T]:
+        return self._values.items()
 
     def find(self, number: str) -> T | None:
         """The value of the longest prefix of `number`."""
