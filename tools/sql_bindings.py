@@ -131,7 +131,9 @@ class Bindings:
         described = self._described[definition.name]
         types = iter(described.parameters)
         for parameter in definition.parameters:
-            own = [next(types) for _placeholder in parameter.columns or (None,)]
+            own = [next(types) for _placeholder in parameter.placeholders]
+            if parameter.composite is not None:
+                own = composite_columns(self._database, parameter)
             if parameter.struct is not None:
                 members = [
                     Member(column.name, self._python(oid).removeprefix("list[").removesuffix("]"), column.is_nullable)
@@ -194,7 +196,16 @@ class Bindings:
         if "limits" in words:
             yield "from homing import limits\n"
         yield "from homing.store import queries\n"
-        helpers = ("Executor", "Streamer", "columns", "execute", "fetch_row", "fetch_row_or_none", "fetch_rows")
+        helpers = (
+            "Executor",
+            "Streamer",
+            "columns",
+            "composites",
+            "execute",
+            "fetch_row",
+            "fetch_row_or_none",
+            "fetch_rows",
+        )
         used = [word for word in (*helpers, "nullable", "single", "stream_rows") if word in words]
         yield f"from homing.store.rows import {', '.join(used)}\n"
         foreign: dict[str, list[str]] = {}
@@ -226,10 +237,13 @@ class Bindings:
         types = iter(described.parameters)
         signature, given = [], []
         for parameter in definition.parameters:
-            own = [next(types) for _column in parameter.columns or (None,)]
+            own = [next(types) for _placeholder in parameter.placeholders]
             if parameter.struct is not None:
                 signature.append(f"{parameter.name}: Sequence[{parameter.struct}]")
-                given.append(f"*columns({parameter.name}, {len(own)})")
+                if parameter.composite is None:
+                    given.append(f"*columns({parameter.name}, {len(own)})")
+                else:
+                    given.append(f"composites({parameter.name})")
             else:
                 signature.append(f"{parameter.name}: {self._argument(own[0], parameter.is_nullable)}")
                 given.append(parameter.name)
@@ -244,6 +258,16 @@ class Bindings:
             arguments.append("timeout_s=limits.DATABASE_SLOW_TIMEOUT_S")
         before = {"": "await ", "stream": "return "}.get(definition.gives, "return await ")
         yield f"    {before}{helper}({', '.join(arguments)})\n"
+
+
+def composite_columns(database: Libpq, parameter: queries.Parameter) -> list[int]:
+    """The types of the columns of a batch that has a composite type. Raises ValueError when that has others."""
+    written = ", ".join(f"NULL::{column.type} AS {column.name}" for column in parameter.columns)
+    columns = database.describe(f"SELECT {written}").columns
+    attributes = database.describe(f"SELECT (NULL::{parameter.composite}).*").columns
+    if [column[:2] for column in columns] != [attribute[:2] for attribute in attributes]:
+        raise ValueError(f"{parameter.composite} has other attributes than the columns of {parameter.name}")
+    return [column[1] for column in columns]
 
 
 def _described(database: Libpq, definition: queries.Definition) -> Described:

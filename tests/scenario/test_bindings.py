@@ -1,11 +1,15 @@
 """The functions of the statements are those that the generator makes of the .sql files and of this release's schema."""
 
+import contextlib
+
+import asyncpg
 import pytest
 
 from homing.store import queries
 from homing.store.migrate import migrate
 from tests.support import server as serving
-from tools.sql_bindings import PACKAGE, make, must_name_columns
+from tools.libpq import Libpq
+from tools.sql_bindings import PACKAGE, composite_columns, make, must_name_columns
 
 
 async def test_the_functions_of_statements_are_made_of_their_files(postgres: str, worker: str) -> None:
@@ -14,6 +18,27 @@ async def test_the_functions_of_statements_are_made_of_their_files(postgres: str
     made = make(dsn)
     there = {file.name: file.read_text(encoding="utf-8") for file in PACKAGE.glob("*.py")}
     assert there == made, "run `make bindings`"
+
+
+async def test_a_composite_type_with_other_attributes_than_the_batch_is_refused(postgres: str, worker: str) -> None:
+    dsn = await serving.new_database(postgres, f"composites_{worker}")
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("CREATE TYPE new_post AS (blog_id bigint, title text)")
+    await connection.close()
+    with Libpq(dsn) as database:
+        for columns, is_refused in (
+            ("blog_id bigint, title text", False),
+            ("blog_id bigint, name text", True),
+            ("blog_id int, title text", True),
+            ("title text, blog_id bigint", True),
+            ("blog_id bigint", True),
+        ):
+            definition = definition_of(
+                "-- name: some -> value\n-- takes: posts Post\n"
+                f"SELECT count(*) AS n FROM unnest(:posts OF new_post) AS p ({columns})"
+            )
+            with pytest.raises(ValueError, match="other attributes") if is_refused else contextlib.nullcontext():
+                composite_columns(database, definition.parameters[0])
 
 
 def definition_of(text: str) -> queries.Definition:

@@ -20,9 +20,9 @@ def definition_of(name: str) -> Definition:
 def in_order(name: str, values: Mapping[str, Any]) -> Sequence[Any]:
     """A value for each placeholder: by the parameter's name, or the column's of a batch; None where none is given."""
     names = [
-        column
+        placeholder or parameter.name
         for parameter in definition_of(name).parameters
-        for column in ([each.name for each in parameter.columns] or [parameter.name])
+        for placeholder in parameter.placeholders
     ]
     assert values.keys() <= set(names), f"{name} has {names}"
     return [values.get(each) for each in names]

@@ -52,6 +52,19 @@ SELECT :at, blog_id, title, place FROM unnest(:posts, :places) WITH ORDINALITY
     assert posts.columns == (BatchColumn("blog_id", "bigint", False), BatchColumn("title", "text", True))
 
 
+def test_a_batch_of_a_composite_type_is_one_placeholder() -> None:
+    text = """-- name: add
+-- takes: posts Post
+INSERT INTO post (at, blog_id, title, place)
+SELECT :at, blog_id, title, place FROM unnest(:posts OF new_post, :places) AS p (blog_id bigint, title text?, place int)
+"""
+    add = queries.read(text).definitions["add"]
+    assert "unnest($2::new_post[], $3::int[]) AS p (blog_id, title, place)" in add.text
+    posts = add.parameters[1]
+    assert (posts.struct, posts.composite, posts.placeholders) == ("Post", "new_post", [""])
+    assert posts.columns == (BatchColumn("blog_id", "bigint", False), BatchColumn("title", "text", True))
+
+
 def test_a_comment_right_above_is_the_docstring_and_no_other() -> None:
     text = """-- About the file,
 -- in two lines.

@@ -21,7 +21,12 @@ knows them. A batch is a sequence of structs:
     FROM unnest(:posts) AS p (post_id bigint, title text?)
 
 is given the columns `post_id` and `title` of the structs in `posts`, each as an array. In `unnest(:posts, :places)`
-`places` is an array of its own, the last column. A column without a type is the one of WITH ORDINALITY.
+`places` is an array of its own, the last column. A column without a type is the one of WITH ORDINALITY. With
+
+    FROM unnest(:posts OF new_post) AS p (post_id bigint, title text?)
+
+the batch is one array of the composite type `new_post`, whose attributes are these columns: the driver encodes it in
+less than half of the time. The type is made by a migration, and stays as it is: processes of another release use it.
 
 What several statements of a file have in common stands once, behind `-- shared: its_name`, and each of them has a line
 `-- here: its_name` in its place. The comment above `-- struct: Name` is the docstring of that struct.
@@ -47,7 +52,10 @@ PIECE: Final = re.compile(r"^-- (name|shared|struct): (.*)$", re.MULTILINE)
 NAME: Final = re.compile(r"(\w+)(?: -> (rows|row\?|row|stream|values|value\?|value)(?: (\w+))?)?")
 MARK: Final = re.compile(r"-- (null|not null|takes|slow)(?:: (.*))?\n")
 HERE: Final = re.compile(r"^ *-- here: (\w+)\s*$", re.MULTILINE)
-BATCH: Final = re.compile(r"unnest\(:(\w+)((?:, :\w+)*)\)((?:\s+WITH ORDINALITY)?\s+AS\s+\w+\s*)\(([^)]*)\)")
+BATCH: Final = re.compile(
+    r"unnest\(:(?P<batch>\w+)(?: OF (?P<type>\w+))?(?P<arrays>(?:, :\w+)*)\)"
+    r"(?P<alias>(?:\s+WITH ORDINALITY)?\s+AS\s+\w+\s*)\((?P<columns>[^)]*)\)"
+)
 TOKEN: Final = re.compile(
     r"(?P<skipped>'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*)"
     r"|(?<![:\w]):(?:(?P<enum>[A-Z]\w*)\.(?P<member>[A-Z]\w*)|(?P<constant>[A-Z][A-Z_]+)\b|(?P<name>[a-z_]\w*)(?P<null>\?)?)"
@@ -63,12 +71,20 @@ class BatchColumn(msgspec.Struct, frozen=True):
 
 
 class Parameter(msgspec.Struct):
-    """A statement's parameter. `columns`: those of a batch, each of which is a placeholder of its own."""
+    """A statement's parameter. `columns`: those of a batch; each is a placeholder of its own, unless all are one of the
+    composite type `composite`.
+    """
 
     name: str
     is_nullable: bool = False
     struct: str | None = None
     columns: tuple[BatchColumn, ...] = ()
+    composite: str | None = None
+
+    @property
+    def placeholders(self) -> Sequence[str]:
+        """The columns that are placeholders of their own, else "" for the parameter's."""
+        return [""] if self.composite or not self.columns else [column.name for column in self.columns]
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,17 +218,19 @@ def _numbered(text: str, takes: Mapping[str, str]) -> tuple[str, tuple[Parameter
     parameters = _parameters(text, takes)
     numbers: dict[tuple[str, str], int] = {}
     for parameter in parameters.values():
-        for column in parameter.columns or (BatchColumn("", "", False),):
-            numbers[parameter.name, column.name] = len(numbers) + 1
+        for column in parameter.placeholders:
+            numbers[parameter.name, column] = len(numbers) + 1
 
     def spread(batch: re.Match[str]) -> str:
         placeholders, columns = [], []
+        if batch["type"]:
+            placeholders.append(f"${numbers[batch['batch'], '']}::{batch['type']}[]")
         for name, column in _batch_columns(batch):
             columns.append(column.name)
-            if name:
-                number = numbers[name, column.name if name == batch[1] else ""]
+            if name and not (name == batch["batch"] and batch["type"]):
+                number = numbers[name, column.name if name == batch["batch"] else ""]
                 placeholders.append(f"${number}::{column.type}[]")
-        return f"unnest({', '.join(placeholders)}){batch[3]}({', '.join(columns)})"
+        return f"unnest({', '.join(placeholders)}){batch['alias']}({', '.join(columns)})"
 
     def put_in(token: re.Match[str]) -> str:
         if token["skipped"]:
@@ -240,6 +258,7 @@ def _parameters(text: str, takes: Mapping[str, str]) -> Mapping[str, Parameter]:
             parameter.struct = takes.get(parameter.name)
             if parameter.struct is None:
                 raise ValueError(f"no struct is named for {parameter.name}")
+            parameter.composite = batch["type"]
             own = [column for name, column in _batch_columns(batch) if name == parameter.name]
             parameter.columns += tuple(column for column in own if column not in parameter.columns)
     return parameters
@@ -248,12 +267,12 @@ def _parameters(text: str, takes: Mapping[str, str]) -> Mapping[str, Parameter]:
 def _batch_columns(batch: re.Match[str]) -> Sequence[tuple[str, BatchColumn]]:
     """The columns of a batch, each with the parameter that it comes of, "" for that of WITH ORDINALITY."""
     columns = []
-    for written in batch[4].split(","):
+    for written in batch["columns"].split(","):
         name, _space, type_ = written.strip().partition(" ")
         columns.append(BatchColumn(name, type_.removesuffix("?"), type_.endswith("?")))
-    arrays = re.findall(r"\w+", batch[2])
+    arrays = re.findall(r"\w+", batch["arrays"])
     typed = sum(1 for column in columns if column.type)
-    sources = [batch[1]] * (typed - len(arrays)) + arrays + [""] * (len(columns) - typed)
+    sources = [batch["batch"]] * (typed - len(arrays)) + arrays + [""] * (len(columns) - typed)
     return list(zip(sources, columns, strict=True))
 
 

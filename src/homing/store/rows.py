@@ -118,3 +118,8 @@ def columns(rows: Sequence[msgspec.Struct], count: int) -> Sequence[Sequence[Any
         () if column[0] is None and column.count(None) == len(column) else column
         for column in zip(*map(msgspec.structs.astuple, rows), strict=True)
     ]
+
+
+def composites(rows: Sequence[msgspec.Struct]) -> Sequence[tuple[Any, ...]]:
+    """Structs as one array of a composite type."""
+    return [*map(msgspec.structs.astuple, rows)]

@@ -18,7 +18,7 @@ paid AS (
 ), fresh AS MATERIALIZED (
     SELECT m.*, m.price_micro * m.segments AS charge_micro,
         greatest(0, least(m.price_micro * m.segments, p.gift_micro - m.before_micro)) AS from_gift_micro
-    FROM unnest(:messages, :before_micro) AS m (
+    FROM unnest(:messages OF new_message, :before_micro) AS m (
         account_id bigint, message_id bigint, submission_id bigint, dialect smallint, app_id text, request_id text,
         raw_number text?, number text, country text, mcc text, mnc text, sender text, text text, encoding smallint,
         segments smallint, traffic smallint, reference text?, callback_url text?, price_micro bigint, route_id int,
@@ -90,7 +90,7 @@ LEFT JOIN paid AS p USING (account_id)
 -- name: submit_on_terms -> rows PaymentRow
 -- takes: charges AccountCharge, messages NewMessage, uses NewLimitUse, verifications NewVerification
 WITH used AS MATERIALIZED (
-    SELECT * FROM unnest(:uses) AS n (
+    SELECT * FROM unnest(:uses OF new_limit_use) AS n (
         account_id bigint, scope smallint, key text, windows text, ends_ms bigint, earlier text?
     )
 ), held AS MATERIALIZED (
@@ -128,7 +128,7 @@ WITH used AS MATERIALIZED (
     )
     SELECT
         -- here: new_verification_values
-    FROM unnest(:verifications) AS v (
+    FROM unnest(:verifications OF new_verification) AS v (
         -- here: new_verification_types
     )
     JOIN paid AS p USING (account_id)
@@ -167,7 +167,7 @@ INSERT INTO verification (
 )
 SELECT
     -- here: new_verification_values
-FROM unnest(:verifications) AS v (
+FROM unnest(:verifications OF new_verification) AS v (
     -- here: new_verification_types
 )
 

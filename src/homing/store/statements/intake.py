@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
+from homing.store.rows import Executor, columns, composites, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("intake")
 
@@ -175,7 +175,7 @@ async def submit(
     them is not charged; the caller reads its available amount and submits again what that covers.
     """
     return await fetch_rows(
-        db, _SQL["submit"], PaymentRow, *columns(charges, 2), *columns(messages, 26), before_micro, now
+        db, _SQL["submit"], PaymentRow, *columns(charges, 2), composites(messages), before_micro, now
     )
 
 
@@ -199,19 +199,19 @@ async def submit_on_terms(
         db,
         _SQL["submit_on_terms"],
         PaymentRow,
-        *columns(uses, 6),
+        composites(uses),
         *columns(charges, 2),
         uses_held,
-        *columns(messages, 26),
+        composites(messages),
         before_micro,
         now,
-        *columns(verifications, 17),
+        composites(verifications),
     )
 
 
 async def verifications_add(db: Executor, *, now: datetime, verifications: Sequence[NewVerification]) -> None:
     """A code of which no message is sent."""
-    await execute(db, _SQL["verifications_add"], now, *columns(verifications, 17))
+    await execute(db, _SQL["verifications_add"], now, composites(verifications))
 
 
 async def limits_read(db: Executor, *, keys: Sequence[LimitKey]) -> list[StoredLimitUse]:
