@@ -169,6 +169,18 @@ async def test_a_number_is_looked_up(caller: Caller) -> None:
     assert (known.number, known.possible, known.country, known.price) == (NUMBER, True, "CN", PRICE)
 
 
+async def test_an_app_has_its_likely_lost_codes_sent_again(caller: Caller) -> None:
+    limit = v1.CodeLimit(messages=5, unit="hour")
+    changed = await caller.call(
+        "change_app", caller.account.app, number_limit=limit, resend_messages=1, resend_worth=Decimal("0.50")
+    )
+    assert (changed.number_limit, changed.resend_messages, changed.resend_worth.amount) == (limit, 1, Decimal("0.5"))
+    assert (await caller.call("change_app", changed.id, number_limit="none")).number_limit is None
+    assert await caller.call("apps") == (await caller.call("app", changed.id),)
+    with pytest.raises(errors.AppUnknown):
+        await caller.call("app", "none")
+
+
 async def test_refusals_are_typed(server: Server, caller: Caller) -> None:
     for kind, name, arguments in (
         (errors.NumbersInvalid, "send", ("0138", "hi")),

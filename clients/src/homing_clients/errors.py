@@ -8,7 +8,7 @@
     │   ├── SensitiveWords · SensitiveCodeText · TemplateMismatch · TemplateMissing · BadTime · OutOfRange
     │   ├── InsufficientBalance · NoRoute · NoPrice · AlreadyNamed
     │   ├── MessageUnknown · AlreadyReported · VerificationUnknown · AlreadyVerified · VerificationOver
-    │   ├── NoMessageAccepted · TooLateToCancel · KeyReused · WebhookUnknown · WebhookOff · EventUnknown
+    │   ├── NoMessageAccepted · TooLateToCancel · KeyReused · WebhookUnknown · WebhookOff · EventUnknown · AppUnknown
     │   ├── BodyIncomplete  the call did not arrive whole
     │   ├── TooFrequent     come again later: AppLimit · NumberLimit
     │   ├── HttpRefused     an HTTP status of 4xx without the dialect's words
@@ -200,6 +200,10 @@ class VerificationUnknown(Refused):
 
 class WebhookUnknown(Refused):
     """The account has no such webhook endpoint."""
+
+
+class AppUnknown(Refused):
+    """The account has no such app."""
 
 
 class EventUnknown(Refused):

@@ -16,10 +16,12 @@ from homing_clients.v1_events import (
     WebhookTrial,
 )
 from homing_clients.v1_results import (
+    App,
     Balance,
     Batch,
     BatchItem,
     BatchResult,
+    CodeLimit,
     Conversion,
     Inbound,
     Lookup,
@@ -34,11 +36,13 @@ from homing_clients.v1_results import (
 )
 
 __all__ = [
+    "App",
     "AsyncHomingClient",
     "Balance",
     "Batch",
     "BatchItem",
     "BatchResult",
+    "CodeLimit",
     "Conversion",
     "Delivery",
     "DeliveryAttempt",
@@ -96,6 +100,9 @@ class HomingClient(BlockingClient[V1Calls]):
     inbound = blocking_rows(V1Calls.inbound)
     inbound_page = blocking(V1Calls.inbound)
     lookup = blocking(V1Calls.lookup)
+    apps = blocking(V1Calls.apps)
+    app = blocking(V1Calls.app)
+    change_app = blocking(V1Calls.change_app)
     create_webhook = blocking(V1Calls.create_webhook)
     webhooks = blocking(V1Calls.webhooks)
     webhook = blocking(V1Calls.webhook)
@@ -138,6 +145,9 @@ class AsyncHomingClient(AsyncClient[V1Calls]):
     inbound = asynchronous_rows(V1Calls.inbound)
     inbound_page = asynchronous(V1Calls.inbound)
     lookup = asynchronous(V1Calls.lookup)
+    apps = asynchronous(V1Calls.apps)
+    app = asynchronous(V1Calls.app)
+    change_app = asynchronous(V1Calls.change_app)
     create_webhook = asynchronous(V1Calls.create_webhook)
     webhooks = asynchronous(V1Calls.webhooks)
     webhook = asynchronous(V1Calls.webhook)

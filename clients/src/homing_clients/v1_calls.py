@@ -5,6 +5,7 @@ from typing import Final
 
 from homing_clients.call import ClientCall
 from homing_clients.paging import Page
+from homing_clients.v1_app_calls import V1AppCalls
 from homing_clients.v1_caller import get, given, page_reader, post, reader, time_of
 from homing_clients.v1_message_calls import V1MessageCalls
 from homing_clients.v1_results import Balance, Conversion, Inbound, Lookup, Posting
@@ -18,7 +19,7 @@ read_postings: Final = page_reader("postings", Posting)
 read_inbound: Final = page_reader("messages", Inbound)
 
 
-class V1Calls(V1MessageCalls, V1VerificationCalls, V1WebhookCalls):
+class V1Calls(V1MessageCalls, V1VerificationCalls, V1AppCalls, V1WebhookCalls):
     """Builds the calls of one API key."""
 
     def report_conversion(

@@ -23,6 +23,7 @@ PROBLEM_CODES: Final[Mapping[str, type[errors.Refused]]] = {
     "message_not_found": errors.MessageUnknown,
     "verification_not_found": errors.VerificationUnknown,
     "webhook_not_found": errors.WebhookUnknown,
+    "app_not_found": errors.AppUnknown,
     "event_not_found": errors.EventUnknown,
     "method_not_allowed": errors.HttpRefused,
     "body_late": errors.BodyIncomplete,

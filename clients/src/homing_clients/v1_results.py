@@ -143,6 +143,30 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         return self.status is VerificationStatus.VERIFIED
 
 
+class CodeLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """At most `messages` within `period` units of time. `unit`: day, hour, minute, second."""
+
+    messages: int
+    period: int = 1
+    unit: str
+
+
+class App(msgspec.Struct, frozen=True, kw_only=True):
+    """`total_limit`, `number_limit`: codes that it sends in all, and to one number; None: no limit of its own.
+    `resend_messages`: how often a likely lost code goes out again by itself; 0: never. `resend_worth`: what a converted
+    person is worth.
+    """
+
+    id: str
+    name: str
+    code_expiry_s: int
+    resend_messages: int
+    resend_worth: Money
+    created_at: datetime
+    total_limit: CodeLimit | None = None
+    number_limit: CodeLimit | None = None
+
+
 class Conversion(msgspec.Struct, frozen=True):
     """`first`: whether this report was the message's first."""
 

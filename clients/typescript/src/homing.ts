@@ -1,5 +1,6 @@
 /** The client of Homing's own API. */
 
+import { Apps } from "./apps.js";
 import { Caller, type CallOptions, type ChangeOptions, type HomingOptions } from "./call.js";
 import { WebhookEndpoints } from "./endpoints.js";
 import { Events } from "./events.js";
@@ -42,6 +43,7 @@ export type NewConversion = Omit<ConversionBody, "converted_at" | "message_id" |
 export class Homing {
   readonly messages: Messages;
   readonly verifications: Verifications;
+  readonly apps: Apps;
   readonly webhooks: WebhookEndpoints;
   readonly events: Events;
   readonly #caller: Caller;
@@ -50,6 +52,7 @@ export class Homing {
     this.#caller = new Caller(options);
     this.messages = new Messages(this.#caller);
     this.verifications = new Verifications(this.#caller);
+    this.apps = new Apps(this.#caller);
     this.webhooks = new WebhookEndpoints(this.#caller);
     this.events = new Events(this.#caller);
   }

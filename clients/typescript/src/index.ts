@@ -7,12 +7,15 @@ export { isFinal } from "./messages.js";
 export type { ManyOptions, MessageFilter, Messages, NewMessage } from "./messages.js";
 export type { DeliveryFilter, Replay, WebhookEndpoints } from "./endpoints.js";
 export type { EventFilter, Events, HomingEvent } from "./events.js";
+export type { Apps } from "./apps.js";
 export type { Verifications } from "./verifications.js";
 export type { Page } from "./paging.js";
 export { WebhookVerifier } from "./webhooks.js";
 export type { RequestHeaders, SignedWebhook, VerifierOptions } from "./webhooks.js";
 export * from "./errors.js";
 export type {
+  AppChangeBody,
+  AppView,
   BalanceView,
   BatchItemResult,
   ConversionView,

@@ -127,6 +127,11 @@ test("money, replies and numbers are read", async () => {
 });
 
 test("an endpoint is made, tested, changed and removed; events are read", async () => {
+  const [app] = await homing.apps.list();
+  assert.ok(app);
+  const worth = { resend_messages: 1, resend_worth: { amount: "0.50" } } as const;
+  assert.equal((await homing.apps.change(app.id, worth)).resend_worth.amount, "0.5");
+  assert.equal((await homing.apps.get(app.id)).resend_messages, 1);
   const made = await homing.webhooks.create({ url: sink, types: ["message.delivered"] });
   assert.match(made.secret ?? "", /^whsec_/);
   assert.deepEqual((await homing.webhooks.list()).map(({ id }) => id), [made.id]);

@@ -9,6 +9,11 @@ from homing.accounts.profile import Profile
 from homing.common.token_bucket import TokenBucket, TokenBuckets
 
 QUERIES_BURST_FACTOR: Final = 2
+CHANGES_PER_QUERY: Final = 1 / 20
+CHANGES_BURST_S: Final = 3
+"""How often an account may change its settings, by its queries a second: after each change every process reads its own
+anew.
+"""
 
 
 class QueryBudget:
@@ -22,6 +27,11 @@ class QueryBudget:
         """Raises `QueryTooFrequent`."""
         rate_per_s = account.queries_per_s
         self.take(account.account_id, query, rate_per_s, rate_per_s * QUERIES_BURST_FACTOR)
+
+    def spend_change(self, account: Profile) -> None:
+        """Of a change of settings, by whichever dialect. Raises `QueryTooFrequent`."""
+        rate_per_s = account.queries_per_s
+        self.take(account.account_id, "settings", rate_per_s * CHANGES_PER_QUERY, rate_per_s * CHANGES_BURST_S)
 
     def take(self, account_id: int, kind: str, rate_per_s: float, burst: float) -> TokenBucket:
         """Takes a token of the account's bucket of a kind, and gives the bucket. Raises `QueryTooFrequent` when it is

@@ -13,6 +13,7 @@ from homing.common import money
 from homing.model import CODE_MARK, UNIT_S, CodeAlphabet, CodeFlow, CodeTemplate, FlowStep, SendLimit
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.verifications import AppVerificationRow
 from homing.text.numbers import normalise
 
 EXPIRY_S: Final = (60, 3_600)
@@ -50,8 +51,16 @@ class NameTaken(errors.InvalidInput):
 
 async def find_code_app(connection: DatabaseConnection | Database, account_id: int, app_id: str) -> CodeApp | None:
     row = await statements.verifications.app_verification(connection, account_id=account_id, app_id=app_id)
-    if row is None:
-        return None
+    return None if row is None else code_app_of(row)
+
+
+async def list_code_apps(connection: DatabaseConnection | Database, account_id: int) -> Sequence[CodeApp]:
+    """The account's first app comes first."""
+    rows = await statements.verifications.apps_verification(connection, account_id=account_id)
+    return [code_app_of(row) for row in rows]
+
+
+def code_app_of(row: AppVerificationRow) -> CodeApp:
     return CodeApp(
         app_id=row.app_id,
         name=row.name,

@@ -21,11 +21,6 @@ from homing.dialects.laaffic.refusals import NameInUse
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 
-CHANGES_PER_QUERY: Final = 1 / 20
-CHANGES_BURST_S: Final = 3
-"""How often an account may change its settings, by its queries a second: after each change every process reads its own
-anew.
-"""
 ID_MAX: Final = 2**31 - 1  # of a template or a flow: an Int
 
 
@@ -42,10 +37,7 @@ class SettingChanges:
         """A transaction of the caller's, one of an account after the other. Afterwards this process reads the account
         anew; the others do when the database tells them. Raises `QueryTooFrequent`.
         """
-        queries_per_s = account.queries_per_s
-        self._budget.take(
-            account.account_id, "otp settings", queries_per_s * CHANGES_PER_QUERY, queries_per_s * CHANGES_BURST_S
-        )
+        self._budget.spend_change(account)
         try:
             async with self._database.transaction() as transaction:
                 actor = f"api:{request.headers.get('api-key')}"

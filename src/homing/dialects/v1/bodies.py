@@ -1,17 +1,19 @@
 """The bodies of calls. They decode requests, and the OpenAPI description is made from them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
 from homing import limits
+from homing.admin.code_settings import EXPIRY_S, LIMIT_MAX, LIMIT_PERIOD_MAX, RESEND_MESSAGES_MAX
 from homing.admin.signing_secrets import OVERLAP_DEFAULT, OVERLAP_MAX
 from homing.admin.webhooks import DESCRIPTION_CHARS_MAX
 from homing.dialects.v1 import bounds
 from homing.dialects.v1.words import EventTypeWord, TestableTypeWord
 from homing.guard.end_users import ADDRESS_CHARS_MAX
+from homing.model import CURRENCY
 from homing.verification.codes import CODE_CHARS_MAX
 
 ToNumber = Annotated[
@@ -129,6 +131,34 @@ class LookupBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A number to look up."""
 
     number: ToNumber
+
+
+class CodeLimitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """At most `messages` within `period` units of time, counted from the first."""
+
+    messages: Annotated[int, Meta(ge=1, le=LIMIT_MAX)]
+    period: Annotated[int, Meta(ge=1, le=LIMIT_PERIOD_MAX)] = 1
+    unit: Literal["day", "hour", "minute", "second"]
+
+
+class WorthBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """An amount of money."""
+
+    amount: Annotated[str, Meta(pattern=r"^[0-9]{1,7}(\.[0-9]{1,6})?$", examples=["0.50"])]
+    currency: Literal["USD"] = CURRENCY
+
+
+class AppChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What changes of an app; the rest stays. `total_limit`, `number_limit`: codes that it sends in all, and to one
+    number; `none` for no limit of its own. `resend_messages`: how often a likely lost code goes out again by itself,
+    when that is likely to gain more of `resend_worth`, what a converted person is worth, than the message costs.
+    """
+
+    code_expiry_s: Annotated[int, Meta(ge=EXPIRY_S[0], le=EXPIRY_S[1])] | UnsetType = UNSET
+    total_limit: CodeLimitBody | Literal["none"] | UnsetType = UNSET
+    number_limit: CodeLimitBody | Literal["none"] | UnsetType = UNSET
+    resend_messages: Annotated[int, Meta(ge=0, le=RESEND_MESSAGES_MAX)] | UnsetType = UNSET
+    resend_worth: WorthBody | UnsetType = UNSET
 
 
 EndpointUrl = Annotated[

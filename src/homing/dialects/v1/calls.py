@@ -13,11 +13,13 @@ from msgspec import UNSET, UnsetType
 from homing.accounts.profile import Profile
 from homing.api.http.abnormal_numbers import number_refusal
 from homing.api.http.wire import BYTE_ORDER_MARK, HttpRequest
+from homing.audit import act_as
 from homing.dialects.v1 import bounds
 from homing.dialects.v1.bodies import EndUser, NoBody
 from homing.dialects.v1.problems import CODES, MemberError, V1Refusal, wrong_member
 from homing.guard.end_users import AddressHasher, EndUserAddress, read_address
 from homing.model import App, Recipient
+from homing.store.database import DatabaseConnection
 from homing.text.numbers import normalise
 from homing.text.segments import has_lone_surrogate
 
@@ -216,6 +218,11 @@ def rows_parameter(values: Mapping[str, str]) -> int:
     if rows is None or not 1 <= rows <= bounds.PAGE_ROWS_MAX:
         raise wrong_parameter("limit", f"1 to {bounds.PAGE_ROWS_MAX}")
     return rows
+
+
+async def act(transaction: DatabaseConnection, call: V1Call) -> None:
+    """The audit log has what a transaction changes under the caller's key."""
+    await act_as(transaction, f"api:{call.api_key}", call.request.call.find_address())
 
 
 def end_user_of(addresses: AddressHasher, account: Profile, given: EndUser | UnsetType) -> EndUserAddress | None:

@@ -15,6 +15,7 @@ from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
 from homing.dialects.serving import Services
 from homing.dialects.v1.account import AccountCalls
 from homing.dialects.v1.api_viewer import ApiViewer
+from homing.dialects.v1.apps import AppCalls
 from homing.dialects.v1.calls import V1Call, idempotency_key
 from homing.dialects.v1.event_calls import EventCalls
 from homing.dialects.v1.idempotency import AnsweredCalls, replayed
@@ -85,6 +86,7 @@ class V1Endpoints:
             answered=self._answered,
             clock=clock,
         )
+        apps = AppCalls(database=database, directory=services.directory, budget=services.query_budget)
         webhooks = WebhookCalls(
             database=database,
             vault=services.vault,
@@ -110,6 +112,9 @@ class V1Endpoints:
             "inbound": account.inbound,
             "lookups.show": account.look_up,
             "lookups.create": account.look_up_body,
+            "apps.list": apps.list,
+            "apps.show": apps.show,
+            "apps.change": apps.change,
             "webhooks.create": webhooks.create,
             "webhooks.list": webhooks.list,
             "webhooks.show": webhooks.show,

@@ -12,6 +12,7 @@ REFERENCES: Final = "#/components/schemas/{name}"
 EVERY_CALL: Final = (401, 403, 500, 503)
 WITH_BODY: Final = (400, 408, 413, 415)
 ID: Final = {"type": "string", "description": "An id: digits."}
+APP: Final = {"type": "string", "description": "An app of the account."}
 NUMBER: Final = {"type": "string", "description": "A phone number with its country code."}
 NULL: Final = {"type": "null"}
 IDEMPOTENCY: Final = {
@@ -110,7 +111,7 @@ def _any_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
-    for name, schema in (("id", ID), ("number", NUMBER)):
+    for name, schema in (("id", ID), ("app", APP), ("number", NUMBER)):
         if f"{{{name}}}" in operation.path:
             parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
     parameters += [

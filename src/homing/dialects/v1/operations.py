@@ -21,8 +21,9 @@ class QueryParameter(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """A call. `path`: with `{id}` or `{number}` where it has a variable part. `statuses`: of success, and of refusals
-    that not every call has. An answer without `replies` has no body. `is_costly`: a change that counts as a query.
+    """A call. `path`: with `{id}`, `{app}` or `{number}` where it has a variable part. `statuses`: of success, and of
+    refusals that not every call has. An answer without `replies` has no body. `is_costly`: a change that counts as a
+    query.
     """
 
     name: str
@@ -220,6 +221,34 @@ OPERATIONS: Final = (
         summary="The same, with the number in the body: it stays out of logs of addresses",
         bodies=(bodies.LookupBody,),
         replies=(replies.LookupView,),
+    ),
+    Operation(
+        name="apps.list",
+        method="GET",
+        path="/v1/apps",
+        scope=scopes.APPS_READ,
+        summary="List the account's apps",
+        replies=(replies.AppList,),
+    ),
+    Operation(
+        name="apps.show",
+        method="GET",
+        path="/v1/apps/{app}",
+        scope=scopes.APPS_READ,
+        summary="An app, with what it has set for verification codes",
+        replies=(replies.AppView,),
+        problems=(404,),
+    ),
+    Operation(
+        name="apps.change",
+        method="PATCH",
+        path="/v1/apps/{app}",
+        scope=scopes.APPS_WRITE,
+        summary="Change what an app has set for verification codes",
+        bodies=(bodies.AppChangeBody,),
+        replies=(replies.AppView,),
+        problems=(404, 429),
+        is_costly=True,
     ),
     Operation(
         name="webhooks.create",

@@ -186,6 +186,13 @@ PROBLEMS: Final[Mapping[str, Problem]] = {
             "`GET /v1/webhooks` lists those that there are.",
         ),
         Problem(
+            "app_not_found",
+            404,
+            "There is no such app",
+            "The account has no app with this id.",
+            "`GET /v1/apps` lists those that there are. An app is created in the console (Apps).",
+        ),
+        Problem(
             "event_not_found",
             404,
             "There is no such event",

@@ -186,6 +186,36 @@ class LookupView(msgspec.Struct, omit_defaults=True, kw_only=True):
     price: Money | None = None
 
 
+class CodeLimitView(msgspec.Struct, kw_only=True):
+    """At most `messages` within `period` units of time, counted from the first."""
+
+    messages: int
+    period: int
+    unit: Literal["day", "hour", "minute", "second"]
+
+
+class AppView(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An app. `code_expiry_s`: how long its codes can be entered. `total_limit`, `number_limit`: codes that it sends in
+    all, and to one number. `resend_messages`: how often a likely lost code goes out again by itself; 0: never.
+    `resend_worth`: what a converted person is worth.
+    """
+
+    id: str
+    name: str
+    code_expiry_s: int
+    total_limit: CodeLimitView | None = None
+    number_limit: CodeLimitView | None = None
+    resend_messages: int
+    resend_worth: Money
+    created_at: datetime
+
+
+class AppList(msgspec.Struct):
+    """All apps of the account, its first app first."""
+
+    apps: Sequence[AppView]
+
+
 class WebhookView(msgspec.Struct, omit_defaults=True, kw_only=True):
     """An endpoint. `secret`: signs what is pushed to it; only in the answer that made it. `failing_since`: since when
     it has only failed. `disabled_reason`: `failing`: by Homing, after days of failures; `customer`: by a change.

@@ -8,6 +8,8 @@ VERIFICATIONS_WRITE: Final = "verifications:write"
 VERIFICATIONS_READ: Final = "verifications:read"
 CONVERSIONS_WRITE: Final = "conversions:write"
 ACCOUNT_READ: Final = "account:read"
+APPS_WRITE: Final = "apps:write"
+APPS_READ: Final = "apps:read"
 INBOUND_READ: Final = "inbound:read"
 LOOKUPS_READ: Final = "lookups:read"
 WEBHOOKS_WRITE: Final = "webhooks:write"
@@ -20,6 +22,8 @@ SCOPES: Final = (
     VERIFICATIONS_READ,
     CONVERSIONS_WRITE,
     ACCOUNT_READ,
+    APPS_WRITE,
+    APPS_READ,
     INBOUND_READ,
     LOOKUPS_READ,
     WEBHOOKS_WRITE,

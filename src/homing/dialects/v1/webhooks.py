@@ -20,7 +20,6 @@ from homing.admin.webhooks import (
     rotate_webhook_secret,
 )
 from homing.api.http.wire import HttpResponse
-from homing.audit import act_as
 from homing.common import ids
 from homing.common.crypto import Vault
 from homing.delivery.endpoints import replay_event, replay_events, try_endpoint
@@ -29,6 +28,7 @@ from homing.dialects.base import Dialect
 from homing.dialects.v1.bodies import ReplayBody, RotationBody, WebhookBody, WebhookChangeBody, WebhookTestBody
 from homing.dialects.v1.calls import (
     V1Call,
+    act,
     cursor_parameter,
     id_of,
     query_of,
@@ -95,7 +95,7 @@ class WebhookCalls:
         return await self._answered.change(call, partial(self._create, body), is_secret=True)
 
     async def _create(self, body: WebhookBody, call: V1Call, transaction: DatabaseConnection) -> HttpResponse:
-        await _act(transaction, call)
+        await act(transaction, call)
         try:
             row, secret = await create_webhook(
                 transaction,
@@ -133,7 +133,7 @@ class WebhookCalls:
             changes["is_enabled"] = body.enabled
         row = await _row(self._database, call)
         async with self._database.transaction() as transaction:
-            await _act(transaction, call)
+            await act(transaction, call)
             try:
                 row = await change_webhook(transaction, row, changes)
             except errors.InvalidInput:
@@ -143,7 +143,7 @@ class WebhookCalls:
     async def remove(self, call: V1Call) -> HttpResponse:
         webhook_id = id_of(call.target)
         async with self._database.transaction() as transaction:
-            await _act(transaction, call)
+            await act(transaction, call)
             if webhook_id is None or not await remove_webhook(transaction, call.account.account_id, webhook_id):
                 raise V1Refusal("webhook_not_found")
         return HttpResponse(b"", 204)
@@ -154,7 +154,7 @@ class WebhookCalls:
 
     async def _rotate(self, body: RotationBody, call: V1Call, transaction: DatabaseConnection) -> HttpResponse:
         row, now, overlap = await _row(transaction, call), self._clock(), timedelta(hours=body.keep_hours)
-        await _act(transaction, call)
+        await act(transaction, call)
         try:
             secret = await rotate_webhook_secret(transaction, self._vault, row, now=now, overlap=overlap)
         except errors.InvalidInput:
@@ -207,7 +207,7 @@ class WebhookCalls:
         row = await _row(transaction, call)
         if not row.is_enabled:
             raise V1Refusal("webhook_off")
-        await _act(transaction, call)
+        await act(transaction, call)
         try:
             if body.event_id is not UNSET:
                 return HttpResponse(encode(await _replay_one(transaction, row, body.event_id)))
@@ -318,7 +318,3 @@ async def _replay_one(transaction: DatabaseConnection, row: WebhookRow, given: s
         raise V1Refusal("event_not_found")
     replayed = await replay_event(transaction, row, dialect=NUMBER, event_id=event_id, type=event.type)
     return ReplayView(replayed.queued)
-
-
-async def _act(transaction: DatabaseConnection, call: V1Call) -> None:
-    await act_as(transaction, f"api:{call.api_key}", call.request.call.find_address())

@@ -496,6 +496,13 @@ SELECT app_id, account_id, name, code_expiry_s, total_limit, number_limit, resen
 FROM app
 WHERE account_id = :account_id AND app_id = :app_id
 
+-- name: apps_verification -> rows AppVerificationRow
+SELECT app_id, account_id, name, code_expiry_s, total_limit, number_limit, resend_messages, resend_worth_micro,
+    created_at
+FROM app
+WHERE account_id = :account_id
+ORDER BY created_at, app_id
+
 -- name: app_verification_change -> value?
 UPDATE app
 SET name = :name, code_expiry_s = :code_expiry_s, total_limit = :total_limit?::jsonb,

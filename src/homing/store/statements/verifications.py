@@ -224,7 +224,7 @@ class TestNumberRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class AppVerificationRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `app_verification`."""
+    """A row of `app_verification`, `apps_verification`."""
 
     app_id: str
     account_id: int
@@ -538,6 +538,10 @@ async def test_number_list(db: Executor, *, account_ids: Sequence[int]) -> list[
 
 async def app_verification(db: Executor, *, account_id: int, app_id: str) -> AppVerificationRow | None:
     return await fetch_row_or_none(db, _SQL["app_verification"], AppVerificationRow, account_id, app_id)
+
+
+async def apps_verification(db: Executor, *, account_id: int) -> list[AppVerificationRow]:
+    return await fetch_rows(db, _SQL["apps_verification"], AppVerificationRow, account_id)
 
 
 async def app_verification_change(
