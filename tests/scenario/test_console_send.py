@@ -73,6 +73,38 @@ async def test_segments_and_price_are_the_servers(server: Server, account: Accou
     assert "no price or no route for this destination" in refused.words
 
 
+async def test_a_templates_variables_have_fields_and_a_preview_and_are_filled_in(server: Server, console: str) -> None:
+    account = await server.account(templates={"code": "Hi {V1}, your code is {V2}. Bye {V1}", "closed": "Closed today"})
+    _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    with_variables, without = (f"/send?template={template_id}" for template_id in account.templates)
+    assert ">\nClosed today</textarea>" in (await customer.get(without)).text
+    shown = await customer.get(with_variables)
+    assert re.findall(r'id="f-(V\d)"', shown.text) == ["V1", "V2"]
+    assert "Hi {V1}, your code is {V2}. Bye {V1}" in shown.words
+    assert 'id="f-text"' not in shown.text
+    (template_id,) = re.findall(r'name="message_template" value="(\d+)"', shown.text)
+    values = await form(customer, with_variables, to=NUMBER, message_template=template_id, sender="", app="")
+    half = await customer.post("/send", {**values, "do": "preview", "V1": "Ann", "V2": ""})
+    assert "Text Hi Ann, your code is {V2}. Bye Ann" in half.words
+    assert "Fill in V2." in half.words
+    whole = await customer.post("/send", {**values, "do": "preview", "V1": "Ann", "V2": "4 7 1" * 28})
+    assert "Segments 2" in whole.words
+    assert "Price $" in whole.words
+    refused = await customer.post("/send", {**values, "do": "send", "V1": "Ann", "V2": ""}, accept_language="zh-TW")
+    assert refused.status == 422
+    assert "請填寫 V2。" in refused.words
+    assert 'name="V1" type="text" value="Ann"' in refused.text
+    assert (
+        "V2 is longer than 256 characters."
+        in (await customer.post("/send", {**values, "do": "send", "V1": "a", "V2": "x" * 257})).words
+    )
+    gone = await customer.post("/send", {**values, "do": "send", "message_template": "0", "V1": "a", "V2": "b"})
+    assert "This template no longer exists." in gone.words
+    sent = await customer.post("/send", {**values, "do": "send", "V1": "Ann", "V2": "471"})
+    row = await server.query_row("SELECT text FROM message WHERE message_id = $1", id_in(sent.goes_to))
+    assert row["text"] == "Hi Ann, your code is 471. Bye Ann"
+
+
 async def test_what_is_refused_says_why_and_keeps_what_was_written(server: Server, customer: Viewer) -> None:
     for changed, words in (
         ({"to": "12"}, "the number is not valid"),

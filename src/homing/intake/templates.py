@@ -8,6 +8,12 @@ from homing import errors, limits
 from homing.model import Template
 
 VARIABLE: Final = re.compile(r"\{V([1-5])\}")
+VARIABLES: Final = range(1, 6)
+
+
+def variables_of(template: Template) -> Sequence[int]:
+    """The numbers of its variables, in the order of their first use."""
+    return list(dict.fromkeys(int(number) for number in VARIABLE.findall(template.body)))
 
 
 def fill(template: Template, variables: Mapping[int, str]) -> str:

@@ -1,13 +1,13 @@
 """The composer: a message or a code, sent as the account by the way of its calls, charged and limited alike."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
 
-from homing import audit, errors
+from homing import audit, errors, limits
 from homing.accounts.profile import Profile
 from homing.accounts.refused_calls import reason_for
 from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
@@ -18,8 +18,9 @@ from homing.console.request_context import PageNotFound, RequestContext
 from homing.i18n.reasons import reason_phrase
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
+from homing.intake.templates import VARIABLES, fill, variables_of
 from homing.intake.terms import AnswerOnce, EarlierAnswer, SubmissionTerms
-from homing.model import App, Recipient
+from homing.model import App, Recipient, Template
 from homing.store.statements.intake import NewMessage
 from homing.text.numbers import normalise
 from homing.text.segments import Segmentation, TextEncoding, count, utf16_units
@@ -30,6 +31,7 @@ SCOPE: Final = "console"
 REQUEST: Final = "console"
 """In place of the id of an HTTP request: it stands in the message's timeline."""
 TEXT_UNITS_MAX: Final = 2_000
+MESSAGE_FIELDS: Final = ("to", "text", "message_template", *(f"V{number}" for number in VARIABLES), "sender", "app")
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -37,6 +39,7 @@ class Preview(msgspec.Struct, frozen=True):
     for the reason in `problem` where there is one.
     """
 
+    text: str
     segmentation: Segmentation
     left: int
     message: NewMessage | None
@@ -50,10 +53,11 @@ class Preview(msgspec.Struct, frozen=True):
 async def show(context: RequestContext) -> Response:
     account_scope = await account_scope_of(context)
     profile = await _profile(context, account_scope)
+    template = _template(profile, context.form_values.get("message_template") or context.query_value("template"))
+    variables = [] if template is None else variables_of(template)
     text = context.form_values.get("text", "")
-    if not context.form_values:
-        chosen = context.query_value("template")
-        text = next((each.body for each in profile.templates if str(each.template_id) == chosen), "")
+    if template is not None:
+        text = _partly_filled(template, context.form_values) if variables else text or template.body
     return context.page(
         "send.html",
         account_scope=account_scope,
@@ -63,6 +67,9 @@ async def show(context: RequestContext) -> Response:
         code_templates=[
             (str(each.template_id), f"{each.name} {each.locale}".strip()) for each in profile.code_templates.values()
         ],
+        filled_template=template if variables else None,
+        variables=[f"V{number}" for number in variables],
+        variable_chars_max=limits.TEMPLATE_VARIABLE_CHARS_MAX,
         text=text,
         preview=_preview(context, profile, text) if text else None,
         once=make_token(),
@@ -74,7 +81,7 @@ async def change(context: RequestContext) -> Response:
     profile = await _profile(context, account_scope)
     match context.field("do"):
         case "preview":
-            context.form_values = {name: context.raw_field(name) for name in ("to", "text", "sender", "app")}
+            context.form_values = {name: context.raw_field(name) for name in MESSAGE_FIELDS}
             return await show(context)
         case "send":
             return await _send(context, profile)
@@ -92,8 +99,7 @@ async def _profile(context: RequestContext, account_scope: AccountScope) -> Prof
 
 
 async def _send(context: RequestContext, profile: Profile) -> Response:
-    text = context.raw_field("text").replace("\r\n", "\n")
-    submission = _submission(context, profile, text)
+    submission = _submission(context, profile, _text(context, profile))
     once = _once(context, "message", lambda prepared: str(prepared.messages[0].message_id).encode())
     submission = msgspec.structs.replace(submission, terms=SubmissionTerms(once=once))
     _check_lock(context, profile)
@@ -150,7 +156,7 @@ def _once(context: RequestContext, kind: str, answer: Callable[[PreparedSubmissi
     key = context.field("once")
     if not key:
         raise errors.InvalidInput(context.translate("The form could not be read."))
-    names = ("to", "text", "sender", "app", "person", "template", "person_sender", "person_app")
+    names = (*MESSAGE_FIELDS, "person", "template", "person_sender", "person_app")
     written = "\0".join(context.raw_field(name) for name in names)
     return AnswerOnce(
         scope=SCOPE, key=f"{kind} {key[:64]}", digest=hashlib.sha256(written.encode()).digest(), answer=answer
@@ -163,6 +169,38 @@ def _again(context: RequestContext, earlier: EarlierAnswer, once: AnswerOnce, pa
             context.translate("This form was sent already, with other values. Send it again to send another message.")
         )
     return context.redirect(f"/{part}/{earlier.answer.decode()}", context.translate("It was sent already, once."))
+
+
+def _template(profile: Profile, chosen: str) -> Template | None:
+    return next((each for each in profile.templates if str(each.template_id) == chosen), None)
+
+
+def _text(context: RequestContext, profile: Profile) -> str:
+    """What was written, or the chosen template with its variables. Raises `InvalidInput` where one is missing."""
+    chosen = context.field("message_template")
+    if not chosen:
+        return context.raw_field("text").replace("\r\n", "\n")
+    template = _template(profile, chosen)
+    if template is None:
+        raise errors.InvalidInput(context.translate("This template no longer exists."))
+    variables = {number: context.raw_field(f"V{number}") for number in variables_of(template)}
+    for number, value in variables.items():
+        if not value:
+            raise errors.InvalidInput(context.translate("Fill in {variable}.", variable=f"V{number}"))
+        if len(value) > limits.TEMPLATE_VARIABLE_CHARS_MAX:
+            raise errors.InvalidInput(
+                context.translate(
+                    "{variable} is longer than {n} characters.",
+                    variable=f"V{number}",
+                    n=limits.TEMPLATE_VARIABLE_CHARS_MAX,
+                )
+            )
+    return fill(template, variables)
+
+
+def _partly_filled(template: Template, values: Mapping[str, str]) -> str:
+    """Variables without a value stay as they are named."""
+    return fill(template, {number: values.get(f"V{number}") or f"{{V{number}}}" for number in variables_of(template)})
 
 
 def _submission(context: RequestContext, profile: Profile, text: str) -> Submission:
@@ -192,13 +230,13 @@ def _preview(context: RequestContext, profile: Profile, text: str) -> Preview:
         low, high = (middle, high) if count(text + "a" * middle).parts == segmentation.parts else (low, middle - 1)
     try:
         if not context.form_values.get("to", "").strip():
-            return Preview(segmentation, low, None, "")
-        prepared = context.console_state.sending.intake.quote(_submission(context, profile, text))
+            return Preview(text, segmentation, low, None, "")
+        prepared = context.console_state.sending.intake.quote(_submission(context, profile, _text(context, profile)))
     except errors.Refusal as refusal:
-        return Preview(segmentation, low, None, str(_worded(context, refusal)))
+        return Preview(text, segmentation, low, None, str(_worded(context, refusal)))
     except errors.InvalidInput as error:
-        return Preview(segmentation, low, None, context.sentence(error))
-    return Preview(segmentation, low, prepared.messages[0], "")
+        return Preview(text, segmentation, low, None, context.sentence(error))
+    return Preview(text, segmentation, low, prepared.messages[0], "")
 
 
 def _recipient(context: RequestContext, name: str) -> Recipient:

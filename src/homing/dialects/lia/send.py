@@ -18,14 +18,13 @@ from homing.dialects.lia.parameters import Parameters, storable
 from homing.dialects.lia.words import REMARKS, SYSTEM_ERROR, remark_of
 from homing.intake.intake import Intake
 from homing.intake.submission import AcceptedMessage, MessageGroup, RepeatedReferences, Submission
-from homing.intake.templates import fill
+from homing.intake.templates import VARIABLES, fill
 from homing.model import NO_OPTIONS, Options, Recipient, Template, Traffic
 from homing.reasons import Reason, ReasonCode
 from homing.text.gsm7 import is_gsm
 from homing.text.numbers import normalise
 from homing.text.segments import TextEncoding, utf16_units
 
-TEMPLATE_VARIABLES: Final = 5
 TRAFFIC: Final = {"T": Traffic.TRANSACTIONAL, "P": Traffic.PROMOTIONAL, "O": Traffic.TRANSACTIONAL}
 """O: a one-time code, as other brands of the platform say it."""
 ENCODINGS: Final = {
@@ -215,7 +214,7 @@ def _registered_template(parameters: Parameters, template: Template | None) -> s
 def _text(parameters: Parameters, template: Template | None) -> str:
     """The text, from the call or from a stored template."""
     if template is not None:
-        variables = {n: parameters[f"V{n}"] for n in range(1, TEMPLATE_VARIABLES + 1) if f"V{n}" in parameters}
+        variables = {n: parameters[f"V{n}"] for n in VARIABLES if f"V{n}" in parameters}
         if any(len(value) > limits.TEMPLATE_VARIABLE_CHARS_MAX for value in variables.values()):
             raise errors.BadParameter("Invalid V1..V5: too long")
         text = fill(template, variables)
