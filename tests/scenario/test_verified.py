@@ -1,19 +1,26 @@
 """Cost per verified person: exact from the ledger, by whatever it is grouped, whoever looks."""
 
-from collections.abc import AsyncIterator
+import io
+import zipfile
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from homing.common.money import trimmed
+from homing.common.workbook import MAIN, WORKBOOK_TYPE
 from homing.model import UserRole
 from homing.statistics.verified import GROUPINGS, VerifiedLine, read_verified, recount_verified
 from tests.support.codes import CodeEngine, code_engine
-from tests.support.command import homing_json
+from tests.support.command import homing, homing_json
 from tests.support.server import Account, Server
 from tests.support.viewer import signed_in
 from tests.support.waiting import until
 
 NUMBER, OTHER_NUMBER = "8613811250001", "8613811250003"
+COST_MICRO = 11_000
 
 
 @pytest.fixture
@@ -48,11 +55,14 @@ async def test_the_cost_is_that_of_all_messages_by_those_verified(
     refunds = "SELECT 1 FROM message WHERE account_id = $1 AND refund_micro > 0"
     await until(lambda: server.query(refunds, account.account_id), bool)
     before = await spent(server, account)
+    costs = "UPDATE message SET carrier_cost_micro = $2 WHERE account_id = $1 RETURNING 1"
+    await server.query(costs, account.account_id, COST_MICRO)
     await server.client.laaffic(account, "POST", "/v3/sendSms", body=body)
     for _again in range(2):
         await recount_verified(server.database, datetime.now(UTC), 2)
     (total,) = await read_verified(server.database, "", since, account.account_id)
-    assert total == VerifiedLine("", 3, before, 1)
+    assert total == VerifiedLine("", 3, before, 3 * COST_MICRO, 1)
+    assert total.margin_micro == before - 3 * COST_MICRO
     assert total.charge_per_verified_micro == before > 0
     for by in GROUPINGS:
         lines = await read_verified(server.database, by, since, account.account_id)
@@ -60,14 +70,65 @@ async def test_the_cost_is_that_of_all_messages_by_those_verified(
         assert sum(line.charge_micro for line in lines) == before
         assert sum(line.verified for line in lines) == 1
     rows = await homing_json(server.dsn, "stats", "verified", "--by", "app", "--account", account.name)
-    assert [(row["messages"], row["verified"]) for row in rows] == [(3, 1)]
+    assert [(row["messages"], row["verified"], row["carrier_cost"]) for row in rows] == [
+        (3, 1, trimmed(3 * COST_MICRO))
+    ]
     _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
     seen = (await customer.get("/verified?span=24h")).words
     assert "Messages with codes 3" in seen
     assert "By carrier" not in seen
+    assert "Margin" not in seen
     other = await server.account()
     _name, stranger = await signed_in(console, server.database, UserRole.CUSTOMER, other.account_id)
     assert "No verifications in this time range" in (await stranger.get(f"/verified?account={account.name}")).words
+
+
+async def test_the_figures_are_downloaded_with_margins_by_the_operator_alone(
+    server: Server, console: str, engine: CodeEngine, tmp_path: Path
+) -> None:
+    account = await server.account()
+    sent = await engine.send(account, NUMBER)
+    await engine.check(account, sent)
+    await recount_verified(server.database, datetime.now(UTC), 2)
+    _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    _name, operator = await signed_in(console, server.database)
+    mine = await customer.get("/verified.csv?by=country&span=24h")
+    assert mine.headers["content-disposition"].startswith('attachment; filename="homing-verified-country-24h-')
+    heading, line = mine.text.splitlines()
+    assert heading == "country,messages,verified,charge,charge_per_verified,currency"
+    assert line.startswith("CN,1,1,0.031,0.031,USD")
+    query = f"span=24h&account={account.name}"
+    theirs = (await operator.get(f"/verified.csv?by=carrier&{query}")).text.splitlines()
+    assert theirs[0] == "carrier,messages,verified,charge,charge_per_verified,carrier_cost,margin,currency"
+    assert "Carriers cost" in (await operator.get(f"/verified?{query}")).words
+    assert (await customer.get("/verified.csv?by=carrier")).status == 404
+    for viewer, tabs in ((customer, 4), (operator, 5)):
+        book = await viewer.get(f"/verified.xlsx?{query}")
+        assert book.headers["content-type"] == WORKBOOK_TYPE
+        sheets = read_workbook(book.body)
+        assert len(sheets) == tabs
+        assert sheets["country"][1][:4] == ["CN", "1", "1", "0.031"]
+        assert ("margin" in sheets["country"][0]) == (viewer is operator)
+    words = ("stats", "verified", "--account", account.name)
+    printed = await homing(server.dsn, *words, "--csv")
+    assert printed.splitlines()[0] == "key,messages,verified,charge,charge_per_verified,carrier_cost,margin"
+    assert "has 1 rows" in await homing(server.dsn, *words, "--xlsx", str(tmp_path / "v.xlsx"))
+    assert read_workbook((tmp_path / "v.xlsx").read_bytes())["country"][1][:4] == ["CN", "1", "1", "0.031"]
+    assert "submitted" in await homing(server.dsn, "stats", "show", "--account", account.name, "--csv")
+
+
+def read_workbook(content: bytes) -> Mapping[str, Sequence[Sequence[str]]]:
+    """The cells of each tab, as texts."""
+    space = {"m": MAIN}
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        tabs = ElementTree.fromstring(parts.read("xl/workbook.xml")).findall(".//m:sheet", space)
+        pages = [ElementTree.fromstring(parts.read(f"xl/worksheets/sheet{n}.xml")) for n in range(1, len(tabs) + 1)]
+        return {
+            str(tab.get("name")): [
+                ["".join(cell.itertext()) for cell in row] for row in page.findall(".//m:row", space)
+            ]
+            for tab, page in zip(tabs, pages, strict=True)
+        }
 
 
 async def test_rates_that_a_customer_reports_stand_as_written(server: Server, console: str) -> None:

@@ -29,6 +29,7 @@ class Seen:
     status: int
     headers: CIMultiDictProxy[str]
     text: str
+    body: bytes = b""
 
     @property
     def words(self) -> str:
@@ -90,7 +91,8 @@ class Viewer:
             aiohttp.ClientSession(cookie_jar=jar) as session,
             session.request(method, self.url + path, data=body, headers=given, allow_redirects=False) as answer,
         ):
-            text = await answer.text()
+            content = await answer.read()
+            text = content.decode(answer.get_encoding(), "replace")
             self.set_cookies = answer.headers.getall("set-cookie", [])
             for line in self.set_cookies:
                 name, _equals, value = line.partition(";")[0].partition("=")
@@ -100,7 +102,7 @@ class Viewer:
                     self.cookies[name] = value
             token = FORM_TOKEN.search(text)
             self.form_token = token[1] if token else self.form_token
-            return Seen(answer.status, answer.headers, text)
+            return Seen(answer.status, answer.headers, text, content)
 
 
 NAMES = itertools.count(1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -10,6 +11,7 @@ import msgspec
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.exit_status import status_of
 from homing.cli.parameters import MOMENT, account_option
+from homing.cli.sheets import as_sheet, sheet_options
 from homing.cli.show import COUNT, MONEY, TIME, YES, Column, ColumnKind, Detail, Reply, Table, clock, interval
 from homing.model import PeriodGrain
 from homing.statistics.proof import prove as prove_statistics
@@ -55,6 +57,8 @@ VERIFIED: Final = (
     Column("verified", "Verified", COUNT),
     Column("charge_micro", "Charged", MONEY),
     Column("charge_per_verified_micro", "Cost per verified", MONEY),
+    Column("carrier_cost_micro", "Carrier cost", MONEY),
+    Column("margin_micro", "Margin", MONEY),
 )
 PROOF: Final = (Column("holds", "Adds up", YES),)
 DIFFERENCES: Final = (
@@ -107,8 +111,17 @@ def stats() -> None:
 @click.option("--since", type=MOMENT, default="24h", show_default=True, help="24h, 7d, or a date and time in UTC.")
 @click.option("--until", type=MOMENT, help="End of the time range, in the same form.  [default: now]")
 @account_option
+@sheet_options
 @in_context
-async def show(context: CommandContext, by: str, since: datetime, until: datetime | None, account: str | None) -> Reply:
+async def show(
+    context: CommandContext,
+    by: str,
+    since: datetime,
+    until: datetime | None,
+    account: str | None,
+    as_csv: bool,
+    xlsx: Path | None,
+) -> Reply:
     """Show counts, rates, times and amounts for a time range.
 
     Rates refer to messages accepted by a carrier and come with their 95% confidence interval. Receipt and conversion
@@ -129,7 +142,8 @@ async def show(context: CommandContext, by: str, since: datetime, until: datetim
         raise click.UsageError("the time range ends before it begins")
     rate = await report(context.database, ReportGrouping(by), since=since, until=until, now=now, account_id=account_id)
     columns = (Column("key", by.capitalize() + (" (UTC)" if ReportGrouping(by) in GRAINS else "")), *FIGURES)
-    return Table(columns, [_line_row(line, ReportGrouping(by)) for line in rate.lines], "No messages.")
+    table = Table(columns, [_line_row(line, ReportGrouping(by)) for line in rate.lines], "No messages.")
+    return as_sheet(table, by, as_csv=as_csv, xlsx=xlsx)
 
 
 def _line_row(line: ReportLine, by: ReportGrouping) -> dict[str, object]:
@@ -145,22 +159,32 @@ def _at(minute: int) -> datetime:
 @click.option("--by", type=click.Choice(GROUPINGS), default="country", show_default=True, help="What to group by.")
 @click.option("--since", type=MOMENT, default="24h", show_default=True, help="24h, 7d, or a date and time in UTC.")
 @account_option
+@sheet_options
 @in_context
-async def verified(context: CommandContext, by: str, since: datetime, account: str | None) -> Reply:
+async def verified(
+    context: CommandContext, by: str, since: datetime, account: str | None, as_csv: bool, xlsx: Path | None
+) -> Reply:
     """Show what codes cost for each person whom they verified.
 
     The charges less refunds of all messages with codes, divided by the verifications that succeeded, from the beginning
-    of an hour on. Counted anew every minute; kept for 100 days.
+    of an hour on; beside them what the carriers cost, where that is set. Counted anew every minute; kept for 100 days.
 
     \b
     Example:  homing stats verified --by carrier --since 7d
+              homing stats verified --by network --since 30d --xlsx verified.xlsx
     """
     account_id = None if account is None else (await context.account(account)).account_id
     lines = await read_verified(context.database, by, since, account_id)
     rows = [
-        {**msgspec.structs.asdict(line), "charge_per_verified_micro": line.charge_per_verified_micro} for line in lines
+        {
+            **msgspec.structs.asdict(line),
+            "charge_per_verified_micro": line.charge_per_verified_micro,
+            "margin_micro": line.margin_micro,
+        }
+        for line in lines
     ]
-    return Table((Column("key", by.capitalize()), *VERIFIED), rows, "No verifications.")
+    table = Table((Column("key", by.capitalize()), *VERIFIED), rows, "No verifications.")
+    return as_sheet(table, by, as_csv=as_csv, xlsx=xlsx)
 
 
 @stats.command("prove")

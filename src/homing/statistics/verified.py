@@ -25,11 +25,14 @@ log = structlog.get_logger()
 
 
 class VerifiedLine(msgspec.Struct, frozen=True):
-    """Of one group of verifications' messages; `key` is "" for all. Micro-units of the currency."""
+    """Of one group of verifications' messages; `key` is "" for all. Micro-units of the currency. `carrier_cost_micro`:
+    what the carriers cost, where their costs are set; None where an hour was counted before costs were kept.
+    """
 
     key: str
     messages: int
     charge_micro: int
+    carrier_cost_micro: int | None
     verified: int
 
     @property
@@ -37,13 +40,18 @@ class VerifiedLine(msgspec.Struct, frozen=True):
         """To the nearest micro-unit; None while nobody is verified."""
         return per_conversion(self.charge_micro, self.verified)
 
+    @property
+    def margin_micro(self) -> int | None:
+        """Of the operator: what customers were charged less what the carriers cost."""
+        return None if self.carrier_cost_micro is None else self.charge_micro - self.carrier_cost_micro
+
 
 async def read_verified(
     database: Database, by: str, since: datetime, account_id: int | None = None
 ) -> Sequence[VerifiedLine]:
     """By one of `GROUPINGS`, or in total for "", from the hour of `since` on, the most messages first."""
     rows = await statements.verified.verified_figures(database, by=by, first_hour=_hour(since), account_id=account_id)
-    return [VerifiedLine(row.key, row.messages, row.charge_micro, row.verified) for row in rows]
+    return [VerifiedLine(row.key, row.messages, row.charge_micro, row.carrier_cost_micro, row.verified) for row in rows]
 
 
 async def recount_verified(database: Database, now: datetime, hours: int) -> None:

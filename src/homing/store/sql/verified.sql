@@ -21,7 +21,7 @@ WITH counted AS MATERIALIZED (
     WHERE c.message_id <> v.verification_id
 ), priced AS (
     SELECT c.account_id, c.verification_id, c.app_id, c.message_id, m.country, m.mcc || m.mnc AS network, m.carrier_id,
-        m.charge_micro - m.refund_micro AS charge_micro,
+        m.charge_micro - m.refund_micro AS charge_micro, coalesce(m.carrier_cost_micro, 0) AS carrier_cost_micro,
         c.status = :VerificationStatus.VERIFIED AND c.message_id = coalesce(
             max(c.message_id) FILTER (WHERE r.credited_at IS NOT NULL) OVER (PARTITION BY c.verification_id),
             c.latest_id
@@ -31,17 +31,19 @@ WITH counted AS MATERIALIZED (
     LEFT JOIN conversion AS r ON r.account_id = c.account_id AND r.message_id = c.message_id
 )
 INSERT INTO verified_hour AS h
-    (hour, account_id, app_id, country, network, carrier_id, messages, charge_micro, verified)
+    (hour, account_id, app_id, country, network, carrier_id, messages, charge_micro, carrier_cost_micro, verified)
 SELECT extract(epoch FROM accepted_at(verification_id))::bigint / 3600, account_id, app_id, country, network, carrier_id,
-    count(*), sum(charge_micro), count(*) FILTER (WHERE is_verified)
+    count(*), sum(charge_micro), sum(carrier_cost_micro), count(*) FILTER (WHERE is_verified)
 FROM priced
 GROUP BY 1, 2, 3, 4, 5, 6
 ON CONFLICT (hour, account_id, app_id, country, network, carrier_id) DO UPDATE
-SET messages = excluded.messages, charge_micro = excluded.charge_micro, verified = excluded.verified
+SET messages = excluded.messages, charge_micro = excluded.charge_micro,
+    carrier_cost_micro = excluded.carrier_cost_micro, verified = excluded.verified
 
 -- By what `by` names, from an hour on, of one account or all.
 -- name: verified_figures -> rows VerifiedRow
 -- not null: key
+-- null: carrier_cost_micro
 SELECT CASE :by
         WHEN 'country' THEN h.country
         WHEN 'network' THEN h.network
@@ -50,6 +52,8 @@ SELECT CASE :by
         ELSE ''
     END AS key,
     sum(h.messages)::bigint AS messages, sum(h.charge_micro)::bigint AS charge_micro,
+    CASE WHEN bool_and(h.carrier_cost_micro IS NOT NULL) THEN sum(h.carrier_cost_micro)::bigint END
+        AS carrier_cost_micro,
     sum(h.verified)::bigint AS verified
 FROM verified_hour AS h
 LEFT JOIN carrier AS c ON c.carrier_id = h.carrier_id

@@ -21,6 +21,7 @@ class VerifiedRow(msgspec.Struct, frozen=True, gc=False):
     key: str
     messages: int
     charge_micro: int
+    carrier_cost_micro: int | None
     verified: int
 
 
