@@ -96,6 +96,8 @@ class ReasonCode(enum.StrEnum):
     CALL_VERIFICATION_OVER = "call.verification_over"
     CALL_QUERIES_TOO_FAST = "call.queries_too_fast"
     CALL_NOT_FOUND = "call.not_found"
+    CALL_PATH_UNKNOWN = "call.path_unknown"
+    CALL_METHOD_WRONG = "call.method_wrong"
     CALL_KEY_REUSED = "call.key_reused"
     CALL_UNAVAILABLE = "call.unavailable"
     CALL_OVERLOADED = "call.overloaded"

@@ -7,11 +7,18 @@ from typing import Any
 
 import pytest
 
+from homing.accounts.directory import Directory
 from homing.accounts.refusal_log import ACCOUNT_ROWS_BURST, REST_WRITTEN_S, RefusalLog, forget_refused_calls
-from homing.accounts.refused_calls import Caller, RefusedCall, invalid
+from homing.accounts.refused_calls import STRANGER, Caller, RefusedCall, invalid
+from homing.admin.account_settings import create_credential
+from homing.api.http.stray_calls import STRANGERS_BURST, StrayCalls
+from homing.api.http.wire import Headers, HttpEndpoint, HttpRequest, HttpResponse
+from homing.dialects.registry import DIALECTS
+from homing.dialects.serving import HttpDialect
 from homing.i18n.reasons import CALL_TITLES
 from homing.model import UserRole
 from homing.reasons import Reason, ReasonCode
+from tests.support.client import Reply
 from tests.support.command import homing_json
 from tests.support.esme import bound, refused
 from tests.support.server import NO_ROUTE, Account, Server
@@ -122,6 +129,107 @@ async def test_a_wrong_secret_is_the_accounts_and_an_unknown_key_nobodys(server:
 
     (stranger,) = await until(strangers, bool)
     assert stranger["key"] == "a-secr…"
+
+
+async def test_hooks_log_what_they_refuse(server: Server, account: Account) -> None:
+    async with server.database.transaction() as transaction:
+        hook = await create_credential(transaction, server.vault, account.account_id, DIALECTS.named("hooks"))
+    path, token = f"/hooks/generic/{hook.key}", {"Authorization": hook.secret}
+
+    async def call(headers: Mapping[str, str], body: bytes) -> Reply:
+        return await server.client.call("POST", path, headers=headers, body=body)
+
+    unsigned = await call({}, b"{}")
+    odd = await call(token, b'{"to": "12", "text": "x"}')
+    nowhere = await call(token, f'{{"to": "+{NO_ROUTE}8123456789", "text": "your code"}}'.encode())
+    malformed = await call(token, b"[]")
+    rows = (await logged(server, account.account_id, 4))["hooks.generic"]
+    assert [(row["code"], row["reason_code"]) for row in rows] == [
+        (str(unsigned.status), "call.secret_wrong"),
+        (str(odd.status), "call.number_invalid"),
+        (str(nowhere.status), "call.no_route"),
+        (str(malformed.status), "call.invalid"),
+    ]
+    assert {(row["key"], row["messages"]) for row in rows} == {(hook.key, 1)}
+    whole = json.dumps([dict(row) for row in rows], default=str)
+    assert hook.secret not in whole
+    assert "your code" not in whole
+
+
+async def test_a_wrong_base_url_is_listed_to_the_account_whose_key_is_named(server: Server, account: Account) -> None:
+    v1 = await v1_client(server, account)
+    call = server.client.call
+    for method, path in (
+        ("POST", "/v1/v1/messages"),  # the base URL twice
+        ("POST", "/messages"),  # without it
+        ("PUT", "/v1/messages"),
+        ("GET", "/v1/verifications/123456789/resent"),
+        ("GET", "/v1/" + v1.token),
+    ):
+        assert (await v1.call(method, path)).status in (404, 405)
+    await call("GET", f"/api/SendSMS2?api_id={account.api_id}&api_password={account.api_password}")
+    await call("GET", "/v3/getBalances", headers={"Api-Key": account.key})
+    await call("DELETE", "/v3/getBalance", headers={"Api-Key": account.key})
+    rows = await logged(server, account.account_id, 8)
+    shown = {(row["call"], row["code"], row["reason_code"]) for each in rows.values() for row in each}
+    assert shown == {
+        ("v1.unknown", "404 not_found", "call.path_unknown"),
+        ("v1.unknown", "404", "call.path_unknown"),
+        ("v1.messages", "405 method_not_allowed", "call.method_wrong"),
+        ("lia.unknown", "404", "call.path_unknown"),
+        ("laaffic.unknown", "404", "call.path_unknown"),
+        ("laaffic.getBalance", "405", "call.method_wrong"),
+    }
+    paths = {json.loads(row["reason"])["values"]["path"] for row in rows["v1.unknown"]}
+    assert paths == {"/v1/v1/messages", "/messages", "/v1/verifications/…/resent", "/v1/hm_…"}
+    assert rows["lia.unknown"][0]["key"] == account.api_id
+
+
+async def test_scanners_fill_neither_the_list_nor_the_place_of_others(server: Server) -> None:
+    log = RefusalLog(server.database, lambda: datetime.now(UTC), lambda: 0.0)
+    directory = Directory(database=server.database, vault=server.vault, email_keyed=DIALECTS.email_keyed)
+    finders = {each.name: each.named_key for each in DIALECTS if isinstance(each, HttpDialect)}
+    served = {"/v1/": HttpEndpoint("v1.none", frozenset(), never)}
+    stray = StrayCalls(endpoints=served, key_finders=finders, directory=directory, refusal_log=log, clock_s=lambda: 0.0)
+    for n in range(500):
+        await stray.note(scanned(f"/v1/scan{n}x"), "404")
+        await stray.note(scanned(f"/.env{n}"), "404")
+    log.note("lia.SendSMS", STRANGER, RefusedCall(code="1", reason=invalid("other")), address="", request_id="other")
+    await log.write(is_last=True)
+    rows = await server.query("SELECT * FROM refused_call WHERE address = '192.0.2.66' OR request_id = 'other'")
+    listed = [row for row in rows if row["call"] == "v1.unknown"]
+    assert len(listed) == STRANGERS_BURST
+    assert [row["call"] for row in rows if row["request_id"] == "other"] == ["lia.SendSMS"]
+    assert not [row for row in listed if "env" in row["reason"]]
+    (rest,) = await server.query(
+        "SELECT calls FROM refused_call WHERE is_rest AND account_id IS NULL"
+        " AND reason ->> 'code' = 'call.path_unknown' ORDER BY refused_call_id DESC LIMIT 1"
+    )
+    assert rest["calls"] == 500 - STRANGERS_BURST
+
+
+class NoHeaders(dict[str, str]):
+    def get(self, _key: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        return default
+
+
+NO_HEADERS: Headers = NoHeaders()
+
+
+class Scanner:
+    def find_address(self) -> str:
+        return "192.0.2.66"
+
+    async def fetch_body(self, bytes_max: int) -> bytes:
+        raise AssertionError(bytes_max)
+
+
+def scanned(path: str) -> HttpRequest:
+    return HttpRequest("GET", path, "", NO_HEADERS, b"", "scan", Scanner())
+
+
+async def never(request: HttpRequest) -> HttpResponse:
+    raise AssertionError(request)
 
 
 async def test_a_customer_sees_the_own_calls_and_operators_all(server: Server, console: str, account: Account) -> None:

@@ -84,8 +84,17 @@ class RefusalLog:
         self._process_rows = TokenBucket(PROCESS_ROWS_PER_S, PROCESS_ROWS_BURST, clock_s())
         self._rest_at_s = clock_s() + REST_WRITTEN_S
 
-    def note(self, call: str, caller: Caller, refused: RefusedCall, *, address: str, request_id: str) -> None:
-        """`call`: its name, which begins with its dialect's and a dot."""
+    def note(
+        self,
+        call: str,
+        caller: Caller,
+        refused: RefusedCall,
+        *,
+        address: str,
+        request_id: str,
+        may_list: bool = True,
+    ) -> None:
+        """`call`: its name, which begins with its dialect's and a dot. `may_list`: else it is only counted."""
         dialect = call.partition(".")[0]
         key = caller.key
         if caller.account_id is None and len(key) > UNKNOWN_KEY_CHARS:
@@ -103,7 +112,7 @@ class RefusalLog:
         now = self._clock()
         count = self._rows.get(alike)
         if count is None:
-            count = self._new_row(alike) if self._may_list(caller.account_id) else None
+            count = self._new_row(alike) if may_list and self._may_list(caller.account_id) else None
         if count is None:
             count = self._rest_of(caller.account_id, dialect, refused.reason.code)
         count.add(1, refused.messages, now, request_id)

@@ -13,6 +13,7 @@ from homing.accounts.query_budget import QueryBudget
 from homing.api.http.adapter import HttpAdapter
 from homing.api.http.carrier_webhooks import CarrierWebhooks, PushingCarriers
 from homing.api.http.health import HealthEndpoints
+from homing.api.http.stray_calls import StrayCalls
 from homing.api.http.wire import HttpEndpoint
 from homing.app.password_locks import open_auth_guard
 from homing.app.refused_calls import open_refusal_log
@@ -126,6 +127,12 @@ async def open_api(runtime: Runtime) -> None:
         trusted_proxies=config.networks(settings.http.trusted_proxies),
         metrics=metrics,
         refusal_log=refusal_log,
+        stray_calls=StrayCalls(
+            endpoints=endpoints,
+            key_finders={each.name: each.named_key for each in runtime.dialects if isinstance(each, HttpDialect)},
+            directory=directory,
+            refusal_log=refusal_log,
+        ),
     )
     runtime.on_close(adapter.drained)
     host, port = config.host_port(settings.http.address)

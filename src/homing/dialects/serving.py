@@ -16,7 +16,8 @@ if TYPE_CHECKING:  # every command and process knows the dialects; an api proces
     from homing.accounts.directory import Directory
     from homing.accounts.query_budget import QueryBudget
     from homing.api.http.auth_guard import AuthGuard
-    from homing.api.http.wire import HttpEndpoint
+    from homing.api.http.stray_calls import NamedKey
+    from homing.api.http.wire import HttpEndpoint, HttpRequest
     from homing.common.crypto import Vault
     from homing.conversions.recorder import ConversionRecorder
     from homing.delivery.safe_http import SafeHttpClient
@@ -70,3 +71,9 @@ class HttpDialect(Dialect):
         begins with it. Each endpoint's name begins with the dialect's, and labels its metrics. A handler words every
         refusal and failure itself, by `error_codes`; of what it raises the caller hears a bare 500.
         """
+
+    def named_key(self, request: HttpRequest) -> NamedKey | None:
+        """The key that a call names whose path nobody serves, for the log of refused calls; None where a call of this
+        dialect names it in its path or its body.
+        """
+        return None

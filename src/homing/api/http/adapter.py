@@ -16,6 +16,7 @@ import structlog
 from homing import limits
 from homing.accounts.refusal_log import RefusalLog
 from homing.api.http.body import BodyFailure, BodyReader, BodyTooLarge, linger
+from homing.api.http.stray_calls import StrayCalls
 from homing.api.http.wire import METHODS_WITH_BODY, HttpEndpoint, HttpRequest, HttpResponse
 from homing.common.client_address import client_address
 from homing.common.networks import Network
@@ -26,6 +27,7 @@ from homing.serving import SERVER
 HTTP_ADDRESSES_KEYS_MAX: Final = 5_000  # peers and X-Forwarded-For whose caller is remembered
 log = structlog.get_logger()
 PLAIN: Final = "text/plain; charset=utf-8"
+NOT_FOUND: Final = 404
 SERVER_HEADER: Final = ("server", SERVER)
 
 
@@ -41,12 +43,14 @@ class HttpAdapter:
         trusted_proxies: Sequence[Network],
         metrics: HttpMetrics,
         refusal_log: RefusalLog,
+        stray_calls: StrayCalls,
     ) -> None:
         self._endpoints = dict(endpoints)
         self._beginnings = tuple(path for path in endpoints if path.endswith("/"))
         self._trusted = tuple(trusted_proxies)
         self._metrics = metrics
         self._refusal_log = refusal_log
+        self._stray_calls = stray_calls
         self._addresses: dict[tuple[str, ...], str] = {}
         self.bodies = BodyReader()
         self._prefix = secrets.token_hex(4)
@@ -67,23 +71,28 @@ class HttpAdapter:
         # Each look at the scope is a call into the server, and copies what it gives.
         method, path, query, headers = scope.method, scope.path, scope.query_string, scope.headers
         call = _Call(door=self, scope=scope, headers=headers, protocol=protocol, method=method)
+        request = HttpRequest(method, path, query, headers, b"", request_id, call)
         try:
             endpoint = self._find(path)
             if len(headers.get_all("host")) != 1 and scope.http_version == "1.1":
                 response = HttpResponse(b"one Host is needed\n", 400, PLAIN)  # RFC 9112, section 3.2
             elif endpoint is None:
                 response = HttpResponse(b"not found\n", 404, PLAIN)
+                request.stray_code = "404"
             elif method not in endpoint.methods:
                 response = HttpResponse(b"method not allowed\n", 405, PLAIN)
+                request.stray_code = "405"
             elif len(query) > limits.HTTP_QUERY_BYTES_MAX:
                 response = HttpResponse(b"query too long\n", 414, PLAIN)
             else:
-                request = HttpRequest(method, path, query, headers, b"", request_id, call)
                 response = await _serve(endpoint, request)
                 if request.refused:
                     self._log_refused(endpoint.name, request)
             status = response.status
             await _answer(protocol, response, request_id)
+            if request.stray_code:
+                name = endpoint.name if endpoint is not None and status != NOT_FOUND else ""
+                await self._stray_calls.note(request, request.stray_code, name)
             if call.is_body_left:
                 await linger(protocol)
         finally:

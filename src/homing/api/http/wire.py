@@ -42,7 +42,7 @@ class HttpRequest(msgspec.Struct):
     its headers.
 
     For the log of refused calls: `caller` is whom the call's key names, whether or not its secret is right; `refused`
-    what was refused of it.
+    what was refused of it. `stray_code`: what a dialect answered that has not this path, or not by this method.
     """
 
     method: str
@@ -54,6 +54,7 @@ class HttpRequest(msgspec.Struct):
     call: HttpCall
     caller: Caller = STRANGER
     refused: list[RefusedCall] = []
+    stray_code: str = ""
 
     def name_caller(self, credential: Credential | None, key: str) -> None:
         """Whom the call's key names: None where there is no such key."""

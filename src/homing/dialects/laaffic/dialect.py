@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from homing.api.http.wire import HttpEndpoint
+from homing.api.http.stray_calls import NamedKey
+from homing.api.http.wire import HttpEndpoint, HttpRequest
 from homing.common.crypto import make_secret
 from homing.dialects.base import (
     ChangedMessage,
@@ -66,6 +67,10 @@ class LaafficDialect(HttpDialect):
         from homing.dialects.laaffic.endpoints import LaafficEndpoints  # of api processes alone: slow to import
 
         return LaafficEndpoints(services).by_path()
+
+    def named_key(self, request: HttpRequest) -> NamedKey | None:
+        key = request.headers.get("api-key")
+        return NamedKey(NUMBER, key) if key else None
 
     def reports(self, message: ChangedMessage) -> Iterable[NewPush]:
         return pushes.reports(message)

@@ -1,9 +1,12 @@
 """The lia dialect as the rest of Homing knows it (docs/reference/lia.md)."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+from urllib.parse import unquote_plus
 
-from homing.api.http.wire import HttpEndpoint
+from homing.api.http.stray_calls import NamedKey
+from homing.api.http.wire import HttpEndpoint, HttpRequest
 from homing.common.crypto import make_secret
 from homing.dialects.base import ChangedMessage, CredentialFormat, DemoCredential, NewPush, Quickstart
 from homing.dialects.lia import reports
@@ -12,6 +15,7 @@ from homing.dialects.lia.settings import LiaDialectSettings
 from homing.dialects.lia.words import REMARKS, STATE_WORDS
 from homing.dialects.serving import HttpDialect, Services
 
+API_ID: Final = re.compile(r"(?:^|&)api_id=([^&]+)")
 DEMO_KEY: Final = "API4623444906"
 DEMO_SENDER: Final = "LIASMART"
 DEMO_PASSWORD: Final = "password@123"  # noqa: S105 - printed in the vendor's document
@@ -53,6 +57,11 @@ class LiaDialect(HttpDialect):
 
         assert isinstance(services.settings, LiaDialectSettings)
         return LiaEndpoints(services, services.settings).by_path()
+
+    def named_key(self, request: HttpRequest) -> NamedKey | None:
+        """Of a query; a form is not read for it."""
+        key = API_ID.search(request.query)
+        return NamedKey(NUMBER, unquote_plus(key[1])) if key else None
 
     def reports(self, message: ChangedMessage) -> Iterable[NewPush]:
         return reports.reports(message)

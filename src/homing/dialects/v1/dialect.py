@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from homing.api.http.bearer import TOKEN
-from homing.api.http.wire import HttpEndpoint
+from homing.api.http.bearer import TOKEN, key_and_secret
+from homing.api.http.stray_calls import NamedKey
+from homing.api.http.wire import HttpEndpoint, HttpRequest
 from homing.common.crypto import make_secret
 from homing.dialects.base import (
     ChangedMessage,
@@ -77,6 +78,10 @@ class V1Dialect(HttpDialect):
         from homing.dialects.v1.endpoints import V1Endpoints  # of api processes alone: slow to import
 
         return V1Endpoints(services).by_path()
+
+    def named_key(self, request: HttpRequest) -> NamedKey | None:
+        pair = key_and_secret(request.headers.get("authorization") or "")
+        return None if pair is None else NamedKey(NUMBER, pair[0])
 
     def reports(self, message: ChangedMessage) -> Iterable[NewPush]:
         """None: what is pushed are events, to the account's webhook endpoints."""

@@ -135,8 +135,8 @@ class V1Endpoints:
         async def describe(_request: HttpRequest) -> HttpResponse:
             return HttpResponse(description)
 
-        async def no_such_path(_request: HttpRequest) -> HttpResponse:
-            return response_of(V1Refusal("not_found"))
+        async def no_such_path(request: HttpRequest) -> HttpResponse:
+            return _stray(request, V1Refusal("not_found"))
 
         endpoints = {
             "/v1/openapi.json": HttpEndpoint("v1.openapi", METHODS, _get_alone(describe)),
@@ -173,7 +173,7 @@ class V1Endpoints:
         async def answer(request: HttpRequest) -> HttpResponse:
             target, _slash, action = request.path[len(beginning) :].partition("/")
             if not target or action not in by_action:
-                return response_of(V1Refusal("not_found"))
+                return _stray(request, V1Refusal("not_found"))
             return await self._answer(request, by_action[action], target)
 
         return answer
@@ -182,7 +182,7 @@ class V1Endpoints:
         """Every outcome in this API's words."""
         operation = by_method.get(request.method)
         if operation is None:
-            return _not_allowed(by_method)
+            return _not_allowed(request, by_method)
         headers: tuple[tuple[str, str], ...] = ()
         call: V1Call | None = None
         try:
@@ -284,13 +284,20 @@ def _is_json(kind: str) -> bool:
     return media == "application/json" or (media.startswith("application/") and media.endswith("+json"))
 
 
-def _not_allowed(allowed: Mapping[str, object]) -> HttpResponse:
-    return response_of(V1Refusal("method_not_allowed", headers=(("allow", ", ".join(sorted(allowed))),)))
+def _not_allowed(request: HttpRequest, allowed: Mapping[str, object]) -> HttpResponse:
+    headers = (("allow", ", ".join(sorted(allowed))),)
+    return _stray(request, V1Refusal("method_not_allowed", headers=headers))
+
+
+def _stray(request: HttpRequest, refusal: V1Refusal) -> HttpResponse:
+    """A path, or a method of it, that this API does not have."""
+    request.stray_code = shown_code(refusal)
+    return response_of(refusal)
 
 
 def _get_alone(handler: Answer) -> Answer:
     async def answer(request: HttpRequest) -> HttpResponse:
-        return await handler(request) if request.method == "GET" else _not_allowed({"GET": None})
+        return await handler(request) if request.method == "GET" else _not_allowed(request, {"GET": None})
 
     return answer
 
