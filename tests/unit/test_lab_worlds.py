@@ -5,11 +5,17 @@ import numpy as np
 import pytest
 
 from homing.errors import InvalidInput
+from homing.lab import policies
 from homing.lab import scenario as scenarios
 from homing.lab.attackers import Attackers
 from homing.lab.baseline_guards import NumberCaps, RangeVelocity
+from homing.lab.behaviour import CarrierBehaviour
+from homing.lab.generate import generated_hostile
 from homing.lab.hostile import hostile_scenarios
+from homing.lab.hostile_figures import TARGETS, hostile_figures
 from homing.lab.reporting import ReportingModel
+from homing.lab.result import AttackResult, CrowdResult, RunResult
+from homing.lab.routers import best_carriers
 from homing.lab.scenario import (
     Attack,
     AttackNetwork,
@@ -21,6 +27,7 @@ from homing.lab.scenario import (
     ScenarioEvent,
     ScenarioNetwork,
 )
+from homing.lab.strictness import at_same_refusals, strictness_points
 from homing.lab.world import DEMAND_DTYPE, World
 from homing.text.numbers import Numbering
 
@@ -197,3 +204,128 @@ def test_an_attack_that_makes_no_sense_is_refused(fields: dict[str, object], sai
     wrong = changed(attacks=(msgspec.structs.replace(HOPPING, **fields),))
     with pytest.raises(InvalidInput, match=said):
         scenarios.read(scenarios.to_toml(wrong), "mine.toml")
+
+
+def delivered_by(carrier: ScenarioCarrier, carriers: list[int], numbers: list[int], tries: int = 0) -> list[float]:
+    """The factors of the second of two like ticks: `carriers` and `numbers` by message."""
+    scenario = changed(carriers=(carrier, ScenarioCarrier(name="bravo", price="0.03")))
+    behaviour = CarrierBehaviour(scenario)
+    demand = np.zeros(len(carriers), DEMAND_DTYPE)
+    demand["number"], demand["tries"] = numbers, tries
+    behaviour.factors(demand, np.array(carriers))
+    return [*np.broadcast_to(behaviour.factors(demand, np.array(carriers)), len(carriers))]
+
+
+ALPHA = ScenarioCarrier(name="alpha", price="0.02")
+
+
+def test_a_carrier_may_be_bad_for_a_prefix_and_for_a_persons_later_messages() -> None:
+    some = msgspec.structs.replace(ALPHA, prefix_factors={"62": 0.4, "62812": 1.0})
+    assert delivered_by(some, [0, 0, 1], [62_811_000_000_001, 62_812_000_000_001, 62_811_000_000_001]) == [
+        0.4,
+        1.0,
+        1.0,
+    ]
+    later = msgspec.structs.replace(ALPHA, again_factor=0.3)
+    assert delivered_by(later, [0, 1], [1, 1]) == [1.0, 1.0]
+    assert delivered_by(later, [0, 1], [1, 1], tries=1) == [0.3, 1.0]
+    assert delivered_by(ALPHA, [0, 1], [1, 1], tries=1) == [1.0, 1.0]
+
+
+def test_a_carrier_loses_messages_above_its_share_of_the_traffic() -> None:
+    small = msgspec.structs.replace(ALPHA, load_share_max=0.3, load_factor=0.4)
+    assert {*delivered_by(small, [0] * 3 + [1] * 7, [1] * 10)} == {1.0}  # too few messages to tell
+    assert delivered_by(small, [0] * 10 + [1] * 10, [1] * 20) == [0.4] * 10 + [1.0] * 10
+    assert {*delivered_by(small, [0] * 3 + [1] * 17, [1] * 20)} == {1.0}
+
+
+def test_the_oracle_knows_hours_and_prefixes_and_what_a_carrier_can_bear() -> None:
+    night = (0.2,) * 3 + (1.0,) * 21
+    bravo = ScenarioCarrier(name="bravo", price="0.03")
+    networks = (ScenarioNetwork(prefix="62812", digits=12), ScenarioNetwork(prefix="62815", digits=12))
+    country = (ScenarioCountry(code="ID", networks=networks),)
+    hourly = changed(
+        goal="routing",
+        hours=6.0,
+        carriers=(msgspec.structs.replace(ALPHA, hour_factors=night), bravo),
+        countries=country,
+    )
+    best, second = best_carriers(World(hourly, 1, NUMBERING))
+    assert [best[60, 0], best[200, 0], second[200, 0]] == [1, 0, 1]
+    by_prefix = msgspec.structs.replace(
+        hourly, carriers=(msgspec.structs.replace(ALPHA, prefix_factors={"62": 0.2, "62815": 1.0}), bravo)
+    )
+    assert best_carriers(World(by_prefix, 1, NUMBERING))[0][0].tolist() == [1, 0]
+    loaded = msgspec.structs.replace(
+        hourly, carriers=(msgspec.structs.replace(ALPHA, load_share_max=0.3, load_factor=0.4), bravo), rate_per_s=0.1
+    )
+    world = World(msgspec.structs.replace(loaded, rate_per_s=5.0), 1, NUMBERING)
+    oracle = policies.make(policies.ORACLE, world)
+    oracle.router.update(0.0)
+    chosen = oracle.acceptance.accept(world.demand(0), oracle.router.catalogue(), 0.0)
+    assert np.count_nonzero(chosen == 0) / len(chosen) == pytest.approx(0.27, abs=0.02)
+
+
+def run_of(policy: str, spent_micro: int, refused: int) -> RunResult:
+    return RunResult(
+        scenario="silent-burst",
+        seed=1,
+        policy=policy,
+        hours=4.0,
+        people=10_000,
+        refused=refused,
+        messages=10_000,
+        converted=8_000,
+        cost_micro=1,
+        late_converted=1,
+        late_cost_micro=1,
+        shift_s=None,
+        attacks=(AttackResult("burst", 100, 1_000, spent_micro, 0, 500, 0),),
+        course=(),
+        refused_course=(),
+        cpu_s=1.0,
+        crowds=(CrowdResult("ordinary", 9_000, 1), CrowdResult("launch", 100, 25)),
+    )
+
+
+def test_baselines_are_compared_at_the_same_refusals() -> None:
+    world = next(world for world in hostile_scenarios() if world.name == "silent-burst")
+    results = [
+        run_of("homing", 100, 4),
+        run_of("range-velocity", 50, 6),
+        run_of("range-velocity@2", 200, 3),
+        run_of("number-caps", 900, 0),
+    ]
+    runs = {(result.scenario, result.seed, result.policy): result for result in results}
+    same = at_same_refusals(strictness_points(world, runs))
+    assert same is not None
+    assert (same.guard, same.stopped, same.homing_stopped) == ("range-velocity@2", 0.8, 0.9)
+    stopped, refused = hostile_figures([world], runs)
+    assert (stopped.measured, stopped.target, stopped.met) == (0.9, 0.99, False)
+    assert (refused.measured, refused.target, refused.met) == (0.0004, 0.0005, True)
+    del runs["silent-burst", 1, "homing"]
+    assert at_same_refusals(strictness_points(world, runs)) is None
+    assert hostile_figures([world], runs)[0].met is None
+
+
+def test_every_target_is_of_a_world() -> None:
+    assert {*TARGETS} <= {world.name for world in hostile_scenarios()}
+
+
+def test_guards_stricter_and_more_lenient_than_their_rules() -> None:
+    world = World(BASE, 1, NUMBERING)
+    for room, messages in ((0.5, 2), (1.0, 5), (4.0, 20)):
+        guard = RangeVelocity(world, room)
+        assert sum(guard.allows(62_812_000_000_000, "ID", 0.0) for _ in range(30)) == messages
+    assert "homing@0.25" in policies.POLICIES
+    assert "number-caps@4" in policies.POLICIES
+
+
+def test_drawn_hostile_worlds_are_valid_repeatable_and_differ() -> None:
+    drawn = [generated_hostile(seed, goal) for goal in ("routing", "guard") for seed in range(20)]
+    for world in drawn:
+        World(world, 1, NUMBERING)
+        assert scenarios.read(scenarios.to_toml(world), world.name) == world
+    assert generated_hostile(7, "routing") == drawn[7]
+    assert len({*map(scenarios.to_toml, drawn)}) == 40
+    assert {attack.kind for world in drawn for attack in world.attacks} == {"hopping", "thin", "touring", "bought"}

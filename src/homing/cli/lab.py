@@ -33,6 +33,13 @@ FIGURES: Final = (
     Column("decided_by", "Decided by"),
     Column("seeds", "Seeds", COUNT),
 )
+SAME_REFUSALS: Final = (
+    Column("scenario", "Scenario"),
+    Column("refused_max", "People refused at most", ColumnKind(right=True)),
+    Column("homing", "Homing stops", ColumnKind(right=True)),
+    Column("rival", "Best baseline", ColumnKind(absent="each refuses more")),
+    Column("stopped", "It stops", ColumnKind(absent="", right=True)),
+)
 LISTED: Final = (
     Column("name", "Name"),
     Column("goal", "For"),
@@ -164,6 +171,7 @@ def lab() -> None:
 )
 @click.option("--workers", type=WholeNumberType(1, 256), help="Processes.  [default: the cores]")
 @click.option("--quick", is_flag=True, help="A small form, within a minute.")
+@click.option("--curve", is_flag=True, help="Guards at five strictnesses each; five times as long.")
 @json_option
 def report(
     files: tuple[Path, ...],
@@ -175,6 +183,7 @@ def report(
     drawn_from: int,
     workers: int | None,
     quick: bool,
+    curve: bool,
     as_json: bool,
 ) -> None:
     """Run everything and say which figures are met.
@@ -194,7 +203,10 @@ def report(
         from homing.lab.stored_runs import StoredRuns
 
         chosen = _chosen(files, only, drawn_from, hostile)
-        plan = plans.quick(chosen, seeds, drawn_from) if quick else plans.full(chosen, seeds, hours, drawn_from)
+        if quick:
+            plan = plans.quick(chosen, seeds, drawn_from)
+        else:
+            plan = plans.full(chosen, seeds, hours, drawn_from, with_curve=curve)
         stored_runs = None if out is None or quick else StoredRuns(out)
         with _progress(len(plan.tasks)) as watch:
             result = reports.make(plan, watch, workers, stored_runs)
@@ -204,6 +216,8 @@ def report(
         click.echo(msgspec.json.format(msgspec.json.encode(reports.document(result)), indent=2).decode())
         return
     print_reply(_figures(result), False)
+    if result.same_refusals:
+        print_reply(_same_refusals(result), False)
     click.echo(
         f"\n{result.seeds} seeds, {result.messages:,} simulated messages in {result.took_s:.0f} s "
         f"({result.messages_per_s:,} a second and core) on {result.machine}."
@@ -302,29 +316,33 @@ def scenarios(hostile: bool, as_json: bool) -> None:
     """
     from homing.lab.hostile import hostile_scenarios
     from homing.lab.plan import generated_scenarios
-    from homing.lab.policies import POLICIES
+    from homing.lab.policies import CURVE, POLICIES
     from homing.lab.scenario import shipped
 
-    listed = hostile_scenarios() if hostile else (*shipped(), *generated_scenarios())
+    fixed = hostile_scenarios() if hostile else shipped()
+    listed = (*fixed, *generated_scenarios(hostile=hostile))
     rows = [{**msgspec.structs.asdict(row), "traits": ", ".join(row.traits)} for row in listed]
     print_reply(Table(LISTED, rows), as_json)
     if not as_json:
-        click.echo(f"\nPolicies: {', '.join(POLICIES)}.")
+        click.echo(f"\nPolicies: {', '.join(name for name in POLICIES if name not in CURVE)}.")
+        click.echo("Guards are stricter or more lenient as NAME@ROOM: homing@0.25, homing@0.5, homing@2, homing@4.")
 
 
 @lab.command("generate")
 @click.option("--seed", type=WholeNumberType(0), required=True)
 @click.option("--goal", type=click.Choice(("routing", "guard")), default="routing", show_default=True)
-def generate(seed: int, goal: str) -> None:
+@hostile_option
+def generate(seed: int, goal: str, hostile: bool) -> None:
     """Draw a scenario and print its file.
 
     \b
     Example:  homing lab generate --seed 7 --goal guard
     """
-    from homing.lab.generate import generated
+    from homing.lab.generate import generated, generated_hostile
     from homing.lab.scenario import to_toml
 
-    click.echo(to_toml(generated(seed, "guard" if goal == "guard" else "routing")), nl=False)
+    draw = generated_hostile if hostile else generated
+    click.echo(to_toml(draw(seed, "guard" if goal == "guard" else "routing")), nl=False)
 
 
 @lab.command("replay")
@@ -419,8 +437,9 @@ def _chosen(
     if files:
         return tuple(map(load, files))
     if not only:
-        return hostile_scenarios() if hostile else ()
-    listed = (*shipped(), *generated_scenarios(drawn_from), *hostile_scenarios())
+        return (*hostile_scenarios(), *generated_scenarios(drawn_from, hostile=True)) if hostile else ()
+    drawn = (*generated_scenarios(drawn_from), *generated_scenarios(drawn_from, hostile=True))
+    listed = (*shipped(), *hostile_scenarios(), *drawn)
     scenarios = {scenario.name: scenario for scenario in listed}
     unknown = [name for name in only if name not in scenarios]
     if unknown:
@@ -473,6 +492,20 @@ def _figures(result: "LabReport") -> Table:
         for figure in result.figures
     ]
     return Table(FIGURES, rows)
+
+
+def _same_refusals(result: "LabReport") -> Table:
+    rows = [
+        {
+            "scenario": each.scenario,
+            "refused_max": f"{each.refused_max * 100:.3f} %",
+            "homing": f"{each.homing_stopped * 100:.1f} %",
+            "rival": each.guard or None,
+            "stopped": f"{each.stopped * 100:.1f} %" if each.guard else None,
+        }
+        for each in result.same_refusals
+    ]
+    return Table(SAME_REFUSALS, rows)
 
 
 def _write(result: "LabReport", out: Path) -> None:

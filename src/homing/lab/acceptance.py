@@ -34,39 +34,23 @@ class AcceptancePath(Protocol):
 
 
 class IntakePath:
-    """Each message goes through `intake.prepare`: number, price, guard and route, as in service.
-
-    `guard` is a baseline, which decides before the intake; `enforcer` is Homing's guard.
+    """Each message goes through `intake.prepare`: number, price, guard and route, as in service. `enforcer`: Homing's
+    guard.
     """
 
-    def __init__(self, world: World, guard: GuardBaseline | None = None, enforcer: Enforcer | None = None) -> None:
+    def __init__(self, world: World, enforcer: Enforcer | None = None) -> None:
         self._world = world
-        self._guard = guard
         self._enforcer = enforcer
         self._now_ms = 0
         self._ids = ids.IdSource(NODE, lambda: self._now_ms)
         apps = {app.name: App(app.name, app.name, None, None) for app in world.scenario.apps}
         self._profile = Profile(ACCOUNT_ID, "lab", False, (), 20, False, SENDER, frozenset((SENDER,)), apps, ())
 
-    def accept(self, demand: Demand, catalogue: Catalogue, now_s: float) -> ChosenCarriers:
-        if self._guard is None:
-            return self._prepare(demand, catalogue, now_s)
-        codes = [country.code for country in self._world.scenario.countries]
-        allows = self._guard.allows
-        columns = demand["number"].tolist(), demand["country"].tolist(), demand["at_s"].tolist()
-        allowed = np.array(
-            [allows(number, codes[country], at_s) for number, country, at_s in zip(*columns, strict=True)], np.bool_
-        )
-        chosen = np.full(len(demand), REFUSED, np.int64)
-        if allowed.any():
-            chosen[allowed] = self._prepare(demand[allowed], catalogue, now_s)
-        return chosen
-
     def _check(self, request: GuardRequest) -> GuardDecision:
         assert self._enforcer is not None
         return self._enforcer.decide(request, ids.id_time_ms(request.message_id) / 1000)
 
-    def _prepare(self, demand: Demand, catalogue: Catalogue, now_s: float) -> ChosenCarriers:
+    def accept(self, demand: Demand, catalogue: Catalogue, now_s: float) -> ChosenCarriers:
         self._now_ms = int((START_S + now_s) * 1000)
         check = None if self._enforcer is None else self._check
         chosen: list[int] = []
@@ -89,6 +73,26 @@ class IntakePath:
                 for result in prepared.results
             ]
         return np.array(chosen, np.int64)
+
+
+class GuardedPath:
+    """A path behind a baseline guard, which decides on each message before it."""
+
+    def __init__(self, world: World, path: AcceptancePath, guard: GuardBaseline) -> None:
+        self._path = path
+        self._guard = guard
+        self._codes = [country.code for country in world.scenario.countries]
+
+    def accept(self, demand: Demand, catalogue: Catalogue, now_s: float) -> ChosenCarriers:
+        allows, codes = self._guard.allows, self._codes
+        columns = demand["number"].tolist(), demand["country"].tolist(), demand["at_s"].tolist()
+        allowed = np.array(
+            [allows(number, codes[country], at_s) for number, country, at_s in zip(*columns, strict=True)], np.bool_
+        )
+        chosen = np.full(len(demand), REFUSED, np.int64)
+        if allowed.any():
+            chosen[allowed] = self._path.accept(demand[allowed], catalogue, now_s)
+        return chosen
 
 
 class SharesPath:

@@ -1,6 +1,7 @@
 """Guards in common use, for comparison: a budget of unverified codes, hourly thresholds, and caps by number and range.
 
 Where they need a history they start with an ordinary one: 14 days like the scenario's own, without attacks and events.
+`room` multiplies every limit: below 1 a guard is stricter than its rule, above 1 more lenient.
 """
 
 from collections import defaultdict, deque
@@ -36,7 +37,8 @@ class UnverifiedBudget(GuardBaseline):
     codes per day, 0.3 x verified in 24 h); in an hour max(3, peak / 6 x 0.2, verified in 1 h x 0.2). Rolling windows.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, room: float = 1.0) -> None:
+        self._room = room
         self._peaks = ordinary_day(world)
         self._unverified: defaultdict[str, _Window] = defaultdict(_Window)
         self._verified: defaultdict[str, _Window] = defaultdict(_Window)
@@ -51,9 +53,9 @@ class UnverifiedBudget(GuardBaseline):
         sent, verified = self._unverified[country], self._verified[country]
         peak = self._peaks.get(country, 0.0)
         day, hour = verified.sum_of_last(minute, DAY_MIN), verified.sum_of_last(minute, HOUR_MIN)
-        if sent.sum_of_last(minute, DAY_MIN) - day >= max(20, 0.3 * peak, 0.3 * day):
+        if sent.sum_of_last(minute, DAY_MIN) - day >= self._room * max(20, 0.3 * peak, 0.3 * day):
             return False
-        if sent.sum_of_last(minute, HOUR_MIN) - hour >= max(3, peak / 6 * 0.2, hour * 0.2):
+        if sent.sum_of_last(minute, HOUR_MIN) - hour >= self._room * max(3, peak / 6 * 0.2, hour * 0.2):
             return False
         sent.add(minute, 1)
         return True
@@ -67,19 +69,20 @@ class HourlyThreshold(GuardBaseline):
     MESSAGES_MIN: Final = 100
     FACTOR: Final = 1.5
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, room: float = 1.0) -> None:
         scenario = world.scenario
+        self._least = self.MESSAGES_MIN * room
         busiest = (1 + scenario.rate_swing) / 24
         share = 1.0 / float(np.mean([app.conversion for app in scenario.apps]))
         self._limits: dict[str, float] = {
-            country: max(float(self.MESSAGES_MIN), verified * share * busiest * self.FACTOR)
+            country: room * max(float(self.MESSAGES_MIN), verified * share * busiest * self.FACTOR)
             for country, verified in ordinary_day(world).items()
         }
         self._counts: defaultdict[tuple[str, int], int] = defaultdict(int)
 
     def allows(self, number: int, country: str, at_s: float) -> bool:
         key = country, int(at_s // HOUR_S)
-        if self._counts[key] >= self._limits.get(country, self.MESSAGES_MIN):
+        if self._counts[key] >= self._limits.get(country, self._least):
             return False
         self._counts[key] += 1
         return True
@@ -90,12 +93,13 @@ class RangeVelocity(GuardBaseline):
 
     MESSAGES_MAX: Final = 5
 
-    def __init__(self, world: World) -> None:
-        self._passed: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=self.MESSAGES_MAX))
+    def __init__(self, world: World, room: float = 1.0) -> None:
+        self._messages_max = max(1, round(self.MESSAGES_MAX * room))
+        self._passed: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=self._messages_max))
 
     def allows(self, number: int, country: str, at_s: float) -> bool:
         passed = self._passed[number // BLOCK]
-        if len(passed) == self.MESSAGES_MAX and at_s - passed[0] < HOUR_S:
+        if len(passed) == self._messages_max and at_s - passed[0] < HOUR_S:
             return False
         passed.append(at_s)
         return True
@@ -109,9 +113,11 @@ class NumberCaps(GuardBaseline):
     CAPS: Final = ((1, 60.0), (5, HOUR_S), (10, DAY_S))
     FACTOR: Final = 3.0
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, room: float = 1.0) -> None:
         scenario = world.scenario
-        self._hour_max = scenario.rate_per_s * HOUR_S * (1 + scenario.rate_swing) * self.FACTOR
+        self._caps = [(max(1, round(messages * room)), span_s) for messages, span_s in self.CAPS]
+        self._kept = self._caps[-1][0]
+        self._hour_max = scenario.rate_per_s * HOUR_S * (1 + scenario.rate_swing) * self.FACTOR * room
         self._hours: defaultdict[int, int] = defaultdict(int)
         self._passed: dict[int, list[float]] = {}
 
@@ -120,11 +126,11 @@ class NumberCaps(GuardBaseline):
         if self._hours[hour] >= self._hour_max:
             return False
         passed = self._passed.get(number, [])
-        for messages_max, span_s in self.CAPS:
+        for messages_max, span_s in self._caps:
             if len(passed) >= messages_max and at_s - passed[-messages_max] < span_s:
                 return False
         self._hours[hour] += 1
-        self._passed[number] = [*passed[-9:], at_s]
+        self._passed[number] = [*passed, at_s][-self._kept :]
         return True
 
 

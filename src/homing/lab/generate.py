@@ -9,6 +9,7 @@ from homing.common.money import trimmed
 from homing.lab.scenario import (
     Attack,
     AttackKind,
+    AttackNetwork,
     People,
     Receipts,
     Scenario,
@@ -87,6 +88,90 @@ def generated(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
         attacks=attacks,
         events=events,
     )
+
+
+def generated_hostile(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
+    """The scenario of a seed with something hostile added, from draws of its own."""
+    base = generated(seed, goal)
+    rng = random.Random(f"hostile {goal} {seed}")  # noqa: S311 - a simulation
+    apps = tuple(_reporting(rng, app) for app in base.apps)
+    scenario = msgspec.structs.replace(
+        base,
+        name=f"generated-hostile-{goal}-{seed}",
+        about="Drawn from a seed, with reports, attackers, crowds or carriers that make it hard.",
+        traits=(*base.traits, "hostile"),
+        hours=min(base.hours, 8.0),
+        apps=apps,
+    )
+    if goal == "routing":
+        worst = min(range(len(base.carriers)), key=lambda k: micro(base.carriers[k].price))
+        carriers = tuple(_playing(rng, each) if k == worst else each for k, each in enumerate(base.carriers))
+        return msgspec.structs.replace(scenario, rate_per_s=3.0, carriers=carriers)
+    attacks = tuple(_looking(rng, attack, base.countries) for attack in base.attacks)
+    network = rng.choice(rng.choice(base.countries).networks)
+    crowd = ScenarioEvent(
+        kind=rng.choice(("launch", "office", "test-numbers", "load-test")),
+        prefix=network.prefix
+        + "".join(rng.choice("0123456789") for _ in range(network.digits - len(network.prefix) - 4)),
+        digits=network.digits,
+        people=rng.choice((10, 40, 300, 5_000)),
+        from_h=round(rng.uniform(6.2, 7.0), 2),
+        hours=round(rng.uniform(0.3, 1.0), 2),
+        rate_per_s=round(rng.uniform(0.01, 0.5), 3),
+        in_sequence=rng.random() < 0.3,
+        conversion=rng.choice((None, None, 0.0)),
+    )
+    return msgspec.structs.replace(scenario, attacks=attacks, events=(*base.events, crowd))
+
+
+def _reporting(rng: random.Random, app: ScenarioApp) -> ScenarioApp:
+    """How its customer reports: nothing, in part, late, in bulk, or everything at once."""
+    return msgspec.structs.replace(
+        app,
+        reports=rng.random() > 0.25,
+        report_share=rng.choice((1.0, 1.0, round(rng.uniform(0.01, 0.9), 2))),
+        report_s_median=rng.choice((0.0, 0.0, round(rng.uniform(60, 3_600)))),
+        report_bulk_min=rng.choice((0.0, 0.0, 15.0, 120.0)),
+        report_dated=rng.random() < 0.3,
+    )
+
+
+def _looking(rng: random.Random, attack: Attack, countries: tuple[ScenarioCountry, ...]) -> Attack:
+    """An attack that leaves what is refused, stays nowhere long, or goes over all networks there are."""
+    networks = tuple(
+        AttackNetwork(prefix=network.prefix, digits=network.digits)
+        for country in countries
+        for network in country.networks
+    )
+    kind: AttackKind = rng.choice(("hopping", "thin", "touring", "bought"))
+    return msgspec.structs.replace(
+        attack,
+        kind=kind,
+        from_h=min(attack.from_h, 7.0),
+        hours=min(attack.hours, 1.0),
+        ranges=rng.randint(1, 30),
+        rotate_min=0.0,
+        hops=kind == "hopping" or rng.random() < 0.3,
+        messages_per_range=0 if kind == "hopping" else rng.randint(1, 6),
+        networks=networks if kind == "touring" or rng.random() < 0.3 else (),
+        network_min=round(rng.uniform(1, 15), 1) if kind == "touring" else 0.0,
+        converts=round(rng.uniform(0.1, 0.5), 2) if kind == "bought" else 0.0,
+    )
+
+
+def _playing(rng: random.Random, carrier: ScenarioCarrier) -> ScenarioCarrier:
+    """The cheapest carrier, with one weakness that is hard to see."""
+    bad = round(rng.uniform(0.2, 0.6), 2)
+    night = rng.randrange(24)
+    weaknesses: tuple[dict[str, object], ...] = (
+        {"load_share_max": round(rng.uniform(0.1, 0.5), 2), "load_factor": bad},
+        {"hour_factors": tuple(bad if (hour - night) % 24 < 4 else 1.0 for hour in range(24))},
+        {"first_factor": bad},
+        {"again_factor": bad},
+        {"prefix_factors": {str(digit): bad for digit in rng.sample(range(1, 10), 3)}},
+        {"receipts": "fake", "delivered": bad},
+    )
+    return msgspec.structs.replace(carrier, **rng.choice(weaknesses))
 
 
 def _countries(rng: random.Random) -> tuple[ScenarioCountry, ...]:

@@ -7,6 +7,7 @@ from typing import Final
 from homing import limits
 from homing.guard.enforcement import Enforcer
 from homing.guard.model import FraudModel
+from homing.guard.policy import GuardPolicy
 from homing.guard.rules import RULES, GuardRules, RuleMode
 from homing.lab.catalogues import catalogue, single_rule
 from homing.lab.event_queue import ACCOUNT_ID
@@ -33,7 +34,8 @@ class HomingRouter:
     update_s: float = limits.LEARN_S
 
     def __init__(self, world: World, update_s: float | None = None) -> None:
-        """`update_s`: between updates; None: as in service."""
+        """`update_s`: between updates; None: as the scenario says, or as in service."""
+        update_s = update_s or world.scenario.learn_s
         if update_s is not None:
             self.update_s = update_s
         self._world = world
@@ -79,10 +81,10 @@ class HomingGuardedRouter(HomingRouter):
 
     update_s = GUARDED_UPDATE_S
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, policy: GuardPolicy | None = None) -> None:
         super().__init__(world)
-        self._model = FraudModel()
-        self.enforcer = Enforcer()
+        self._model = FraudModel(policy)
+        self.enforcer = Enforcer(policy)
         self.enforcer.use_rules(GuardRules({(GENERAL, rule): RuleMode.BLOCK for rule in RULES}))
 
     def observe(self, deltas: Sequence[Delta]) -> None:

@@ -247,6 +247,32 @@ def crowd_worlds() -> Iterator[Scenario]:
         yield replace(quiet, apps=(silent,))
 
 
+def verified_worlds() -> Iterator[Scenario]:
+    """An app that only verifies, whose conversions are checks of codes, and the same app that reports by hand."""
+    replace = msgspec.structs.replace
+    for name, about, app in (
+        ("verified", "The app only verifies: each right code is a conversion.", replace(APP, wrong_codes=0.05)),
+        (
+            "by-hand",
+            "The same app reports by hand, most conversions and a little later.",
+            replace(APP, wrong_codes=0.05, report_share=0.9, report_s_median=20.0, report_s_sigma=1.0),
+        ),
+    ):
+        for attack in (
+            BURST,
+            ROTATING,
+            DRIP,
+            replace(THIN, kind="mimicry", messages_per_range=0, ranges=20, converts=0.3),
+        ):
+            yield replace(
+                BASE,
+                name=f"{name}-{attack.kind}",
+                about=f"{about} A {attack.kind} attack.",
+                apps=(app,),
+                attacks=(attack,),
+            )
+
+
 def unseen_countries(numbering: Numbering) -> tuple[ScenarioCountry, ...]:
     """Countries without ordinary traffic, each with some of its mobile networks."""
     prefixes: defaultdict[str, dict[str, str]] = defaultdict(dict)

@@ -8,6 +8,7 @@ from typing import Final
 from homing.lab.figures import Figure
 from homing.lab.means import Mean
 from homing.lab.report import LabReport, PolicyResult
+from homing.lab.scenario import Scenario
 
 STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; color: #212529 }
@@ -48,6 +49,14 @@ def _head(report: LabReport) -> str:
     )
 
 
+STRICTNESS_HEADS: Final = (
+    "Guard",
+    ">Room",
+    ">Stopped",
+    ">Attacks cost the customer, USD",
+    ">People refused",
+    ">In number",
+)
 FIGURE_HEADS: Final = ("Figure", ">Must reach", ">Measured", ">95 % interval", "Met", "Decided by", ">Seeds", ">Hours")
 
 
@@ -99,6 +108,32 @@ def _scenarios(report: LabReport) -> Iterable[str]:
                 for line in lines
             ]
             yield _table(heads, rows, [line.policy for line in lines])
+            yield from _strictness(report, scenario)
+
+
+def _strictness(report: LabReport, scenario: Scenario) -> Iterable[str]:
+    """What each guard would stop and whom it would refuse, where guards were run at several strictnesses."""
+    points = [point for point in report.strictness if point.scenario == scenario.name]
+    same = next((each for each in report.same_refusals if each.scenario == scenario.name), None)
+    if same is not None:
+        rival = f"{same.guard}: {shown(same.stopped, 'share')}" if same.guard else "every baseline refuses more people"
+        yield (
+            f"<p>Stopped at the same refusals ({shown(same.refused_max, 'share')} of people): "
+            f"Homing {shown(same.homing_stopped, 'share')}, {escape(rival)}.</p>"
+        )
+    if len({(point.guard, point.room) for point in points}) > len({point.guard for point in points}):
+        rows = [
+            (
+                escape(point.guard),
+                f"{point.room:g}",
+                "" if point.stopped is None else shown(point.stopped, "share"),
+                f"{point.passed_micro / 1e6:.2f}",
+                shown(point.refused, "share"),
+                f"{point.refused_people:.1f}",
+            )
+            for point in points
+        ]
+        yield _table(STRICTNESS_HEADS, rows)
 
 
 def _routing_row(line: PolicyResult) -> Sequence[str]:

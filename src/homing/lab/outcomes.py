@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.lab.behaviour import CarrierBehaviour
 from homing.lab.counts import RunCounts, SentTick, count_tick
 from homing.lab.event_queue import CONVERTED, DELIVERED, UNDELIVERED, EventQueue
 from homing.lab.reporting import ReportingModel
@@ -62,6 +63,7 @@ class OutcomeModel:
         self._events = events
         self._carriers = CarrierParameters.of(scenario)
         self._people = scenario.people
+        self._behaviour = CarrierBehaviour(scenario)
         self._reporting = ReportingModel(scenario)
         # Routing refuses nobody, and has millions of people.
         self._counted_from_min = scenario.measure_from_h * 60 if scenario.goal == "guard" else np.inf
@@ -69,6 +71,7 @@ class OutcomeModel:
         self._delay_median_s = np.array([app.conversion_s_median for app in scenario.apps])
         self._delay_sigma = np.array([app.conversion_s_sigma for app in scenario.apps])
         self._attack_conversion = np.array([0.0, *(attack.converts for attack in scenario.attacks)])  # by source
+        self._wrong = np.array([app.wrong_codes for app in scenario.apps])
         medians_s = [attack.converts_s_median for attack in scenario.attacks]
         self._attack_delay_median_s = np.array([np.nan, *(np.nan if each is None else each for each in medians_s)])
         self._event_conversion = np.array(
@@ -88,7 +91,8 @@ class OutcomeModel:
         minute = truth.minute(tick * self._world.scenario.tick_s)  # a tick does not span minutes
         cell = demand["country"], np.maximum(carrier, 0)
         draws = demand["draws"][np.arange(len(demand)), demand["tries"]]
-        reached = (carrier >= 0) & (draws[:, LOST] < truth.delivered[minute][cell])
+        delivered = truth.delivered[minute][cell] * self._behaviour.factors(demand, carrier)
+        reached = (carrier >= 0) & (draws[:, LOST] < delivered)
         latency_s = truth.latency_s_median[minute][cell] * np.exp(
             self._carriers.sigma[cell[1]] * draws[:, LATENCY].astype(np.float64)
         )
@@ -165,6 +169,7 @@ class OutcomeModel:
         delay_s = median_s * np.exp(self._delay_sigma[app] * demand["conversion_delay_draw"].astype(np.float64))
         of_event = self._event_conversion[demand["event"]]
         of_people = np.where(np.isnan(of_event), self._conversion[app], of_event)
+        delay_s = np.where(demand["wrong_draw"] < self._wrong[app], 2 * delay_s, delay_s)
         probability = np.where(is_person, of_people, self._attack_conversion[source])
         is_forged = self._forges[source] & (carrier >= 0)
         at_s = np.where(np.isfinite(first_s), first_s, sent_s) + delay_s

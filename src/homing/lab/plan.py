@@ -6,8 +6,8 @@ from typing import Final
 
 import msgspec
 
-from homing.lab.generate import generated
-from homing.lab.policies import BASELINES, GUARDS, HOMING, ORACLE
+from homing.lab.generate import generated, generated_hostile
+from homing.lab.policies import BASELINES, CURVE, GUARDS, HOMING, ORACLE
 from homing.lab.scenario import Scenario, shipped
 from homing.lab.worker_pool import RunTask
 
@@ -41,13 +41,21 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def full(
-    scenarios: Sequence[Scenario] | None, seeds: int, hours: float | None, drawn_from: int = GENERATED_FROM
+    scenarios: Sequence[Scenario] | None,
+    seeds: int,
+    hours: float | None,
+    drawn_from: int = GENERATED_FROM,
+    with_curve: bool = False,
 ) -> Plan:
-    """All shipped scenarios and some generated ones, or the given ones, at full length or cut to `hours`."""
+    """All shipped scenarios and some generated ones, or the given ones, at full length or cut to `hours`.
+    `with_curve`: guards at every strictness.
+    """
     chosen = tuple(scenarios) if scenarios else (*shipped(), *generated_scenarios(drawn_from))
     if hours is not None:
         chosen = tuple(shortened(scenario, hours) for scenario in chosen)
-    return _plan(chosen, range(1, seeds + 1), quick_s=None, path_rounds=0 if scenarios else PATH_ROUNDS)
+    return _plan(
+        chosen, range(1, seeds + 1), quick_s=None, path_rounds=0 if scenarios else PATH_ROUNDS, with_curve=with_curve
+    )
 
 
 def quick(scenarios: Sequence[Scenario] | None, seeds: int = SEEDS, drawn_from: int = GENERATED_FROM) -> Plan:
@@ -64,9 +72,10 @@ def quick(scenarios: Sequence[Scenario] | None, seeds: int = SEEDS, drawn_from: 
     return _plan(chosen, range(1, seeds + 1), quick_s=LAB_QUICK_S, path_rounds=path_rounds, with_guards=False)
 
 
-def generated_scenarios(first: int = GENERATED_FROM) -> tuple[Scenario, ...]:
+def generated_scenarios(first: int = GENERATED_FROM, hostile: bool = False) -> tuple[Scenario, ...]:
+    draw = generated_hostile if hostile else generated
     seeds = range(first, first + GENERATED)
-    return tuple(generated(seed, goal) for goal in ("routing", "guard") for seed in seeds)
+    return tuple(draw(seed, goal) for goal in ("routing", "guard") for seed in seeds)
 
 
 def shortened(scenario: Scenario, hours: float) -> Scenario:
@@ -126,13 +135,16 @@ def _plan(
     quick_s: float | None,
     path_rounds: int,
     with_guards: bool = True,
+    with_curve: bool = False,
 ) -> Plan:
     tasks = [
         RunTask(scenario, seed + scenario.seed, policies)
         for seed in seeds
         for scenario in scenarios
-        for policies in ((HOMING,), policies_for(scenario)[1:])
-        if policies == (HOMING,) or with_guards or scenario.goal == "routing"
+        for policies in ((HOMING,), policies_for(scenario)[1:], *(((name,) for name in CURVE) if with_curve else ()))
+        if policies == (HOMING,)
+        or (scenario.goal == "routing" and policies[0] not in CURVE)
+        or (scenario.goal == "guard" and with_guards)
     ]
     return Plan(scenarios, tuple(seeds), tuple(tasks), quick_s, path_rounds)
 

@@ -1,12 +1,14 @@
 """The policies by name."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from homing import errors
-from homing.lab.acceptance import AcceptancePath, IntakePath, SharesPath
+from homing.guard.policy import GuardPolicy
+from homing.lab.acceptance import AcceptancePath, GuardedPath, IntakePath, SharesPath
 from homing.lab.baseline_guards import (
     GuardBaseline,
     HourlyThreshold,
@@ -34,11 +36,11 @@ def _fixed(strategy: Strategy) -> Callable[[World], LabPolicy]:
     return lambda world: LabPolicy(FixedRouter(world, strategy), SharesPath(world))
 
 
-def _guarded(guard_factory: Callable[[World], GuardBaseline] | None) -> Callable[[World], LabPolicy]:
+def _guarded(guard_factory: Callable[[World, float], GuardBaseline], room: float = 1.0) -> Callable[[World], LabPolicy]:
     def make(world: World) -> LabPolicy:
-        guard = None if guard_factory is None else guard_factory(world)
+        guard = guard_factory(world, room)
         router = GuardedRouter(FixedRouter(world, Strategy.WEIGHTED), guard)
-        return LabPolicy(router, IntakePath(world, guard))
+        return LabPolicy(router, GuardedPath(world, SharesPath(world), guard))
 
     return make
 
@@ -46,8 +48,19 @@ def _guarded(guard_factory: Callable[[World], GuardBaseline] | None) -> Callable
 def _homing(world: World) -> LabPolicy:
     if world.scenario.goal == "routing":
         return LabPolicy(HomingRouter(world), IntakePath(world))
-    guarded = HomingGuardedRouter(world)
-    return LabPolicy(guarded, IntakePath(world, enforcer=guarded.enforcer), with_blocks=True)
+    return _homing_guard(1.0)(world)
+
+
+def _homing_guard(room: float) -> Callable[[World], LabPolicy]:
+    """Homing's guard with more or less evidence needed: twice the room is the odds of a flag times `ODDS_FACTOR`."""
+
+    def make(world: World) -> LabPolicy:
+        usual = GuardPolicy()
+        flag_nats = usual.flag_nats + math.log2(room) * math.log(ODDS_FACTOR)
+        guarded = HomingGuardedRouter(world, msgspec.structs.replace(usual, flag_nats=flag_nats))
+        return LabPolicy(guarded, IntakePath(world, enforcer=guarded.enforcer), with_blocks=True)
+
+    return make
 
 
 BASELINES: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
@@ -59,19 +72,31 @@ BASELINES: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
 }
 MINUTE_S: Final = 60
 HOMING: Final = "homing"
+ODDS_FACTOR: Final = 7.4
 ORACLE: Final = "oracle"
-GUARDS: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
-    "unverified-budget": _guarded(UnverifiedBudget),
-    "hourly-threshold": _guarded(HourlyThreshold),
-    "range-velocity": _guarded(RangeVelocity),
-    "number-caps": _guarded(NumberCaps),
+GUARD_BASELINES: Final[Mapping[str, Callable[[World, float], GuardBaseline]]] = {
+    "unverified-budget": UnverifiedBudget,
+    "hourly-threshold": HourlyThreshold,
+    "range-velocity": RangeVelocity,
+    "number-caps": NumberCaps,
 }
+GUARDS: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
+    name: _guarded(factory) for name, factory in GUARD_BASELINES.items()
+}
+ROOMS: Final = (0.25, 0.5, 2.0, 4.0)
+"""Of a curve of strictness: how much the limits of a guard are multiplied by, besides 1."""
+CURVE: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
+    **{f"{HOMING}@{room:g}": _homing_guard(room) for room in ROOMS},
+    **{f"{name}@{room:g}": _guarded(factory, room) for name, factory in GUARD_BASELINES.items() for room in ROOMS},
+}
+"""Guards at other strictness than their rules have: `name@room`."""
 NO_GUARD: Final = "no-guard"
 POLICIES: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
     **BASELINES,
     ORACLE: lambda world: LabPolicy(OracleRouter(world), SharesPath(world)),
-    NO_GUARD: _guarded(None),
+    NO_GUARD: lambda world: LabPolicy(FixedRouter(world, Strategy.WEIGHTED), SharesPath(world)),
     **GUARDS,
+    **CURVE,
     HOMING: _homing,
 }
 

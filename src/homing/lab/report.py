@@ -10,12 +10,14 @@ import msgspec
 
 from homing.lab import path_cost
 from homing.lab.figures import Figure, Runs, best_baseline, figures, refused_by, seeds_of, stopped_by
+from homing.lab.hostile_figures import HOSTILE, hostile_figures
 from homing.lab.means import Mean, mean_of
 from homing.lab.plan import Plan, policies_for
 from homing.lab.policies import ORACLE
 from homing.lab.result import RunResult
 from homing.lab.scenario import Scenario
 from homing.lab.stored_runs import StoredRuns
+from homing.lab.strictness import SameRefusals, StrictnessPoint, at_same_refusals, strictness_points
 from homing.lab.worker_pool import RunTask, cores, gather
 
 Progress = Callable[[int, int], None]
@@ -48,6 +50,8 @@ class LabReport(msgspec.Struct, frozen=True):
     lines: tuple[PolicyResult, ...]
     scenarios: tuple[Scenario, ...]
     results: tuple[RunResult, ...]
+    strictness: tuple[StrictnessPoint, ...] = ()
+    same_refusals: tuple[SameRefusals, ...] = ()
 
 
 def make(plan: Plan, progress: Progress, workers: int | None = None, stored: StoredRuns | None = None) -> LabReport:
@@ -78,6 +82,13 @@ def make(plan: Plan, progress: Progress, workers: int | None = None, stored: Sto
         if stored is not None:
             stored.add(by_name[results[0].scenario], results)
     took_s = time.monotonic() - began
+    hostile = [scenario for scenario in plan.scenarios if HOSTILE in scenario.traits]
+    ordinary = [scenario for scenario in plan.scenarios if HOSTILE not in scenario.traits]
+    listed = hostile_figures(hostile, runs)
+    if ordinary:
+        listed = [*figures(ordinary, runs, path_us), *listed]
+    points = [strictness_points(scenario, runs) for scenario in plan.scenarios]
+    same_refusals = [at_same_refusals(of_scenario) for of_scenario in points]
     messages = sum(result.messages + sum(attack.messages for attack in result.attacks) for result in runs.values())
     busy_s = sum(result.cpu_s for result in runs.values())
     return LabReport(
@@ -88,10 +99,12 @@ def make(plan: Plan, progress: Progress, workers: int | None = None, stored: Sto
         len(seeds_of(runs)),
         messages,
         round(messages / busy_s) if busy_s else 0,
-        tuple(figures(plan.scenarios, runs, path_us)),
+        tuple(listed),
         tuple(policy_results(plan.scenarios, runs)),
         plan.scenarios,
         tuple(runs[key] for key in sorted(runs)),
+        tuple(point for of_scenario in points for point in of_scenario),
+        tuple(each for each in same_refusals if each is not None),
     )
 
 
@@ -154,6 +167,12 @@ def document(report: LabReport) -> dict[str, object]:
                 "about": scenario.about,
                 "hours": scenario.hours,
                 "rate_per_s": scenario.rate_per_s,
+                "strictness": [
+                    msgspec.to_builtins(each) for each in report.strictness if each.scenario == scenario.name
+                ],
+                "same_refusals": next(
+                    (msgspec.to_builtins(each) for each in report.same_refusals if each.scenario == scenario.name), None
+                ),
                 "policies": [msgspec.to_builtins(line) for line in report.lines if line.scenario == scenario.name],
             }
             for scenario in report.scenarios

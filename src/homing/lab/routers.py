@@ -203,16 +203,23 @@ class GovernmentRouter:
 class OracleRouter:
     """Knows every carrier's true rates at each minute, and takes the best one by the objective: of the carriers whose
     conversion rate is at least `quality_floor` of the best rate, the lowest cost per conversion; with a worth, the
-    highest worth x rate - cost.
+    highest worth x rate - cost. A carrier that must not have too much gets a little less than that, and the second
+    best the rest. What second messages do to the rates is left out.
     """
+
+    LOAD_MARGIN: Final = 0.9
+    """Of the share above which a carrier is overloaded, what it gets: the shares of five minutes vary."""
 
     listens: bool = False
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._cached = _CachedCatalogue(world)
-        self._best = best_carriers(world)
+        self._best, self._second = best_carriers(world)
         self._changes = np.any(np.diff(self._best, axis=0) != 0, axis=1).tolist()
+        self._load_share_max = [
+            carrier.load_share_max if carrier.load_factor < 1 else 1.0 for carrier in world.scenario.carriers
+        ]
         self._minute = -1
         self._is_changed = True
 
@@ -229,35 +236,47 @@ class OracleRouter:
         return self._cached.get(self._rules, self._minute, changed)
 
     def _rules(self) -> Sequence[RouteRule]:
-        best = self._best[self._minute]
         count = len(self._world.scenario.carriers)
-        shares = {
-            destination.network: _favouring(count, int(best[destination.country_index]), 1.0)
-            for destination in self._world.destinations
-        }
+        shares: dict[str, Sequence[float]] = {}
+        chosen = zip(
+            self._world.destinations,
+            self._best[self._minute].tolist(),
+            self._second[self._minute].tolist(),
+            strict=False,  # attacks find new destinations, which have no best carrier
+        )
+        for destination, best, second in chosen:
+            load = self._load_share_max[best]
+            of_best = 1.0 if load == 1 else load * self.LOAD_MARGIN
+            of_all = [0.0] * count
+            of_all[second] += 1 - of_best
+            of_all[best] += of_best
+            shares[destination.network] = of_all
         return rules_by_network(self._world, shares, [1 / count] * count)
 
 
-def best_carriers(world: World) -> NDArray[np.int64]:
-    """[minute, country]: the index of the best carrier by the objective. Reads the truth."""
+def best_carriers(world: World) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """[minute, destination]: the indexes of the best and the second best carrier by the objective. Reads the truth."""
     truth, scenario = world.truth, world.scenario
     sigma = np.array([carrier.latency_s_sigma for carrier in scenario.carriers])
     in_time = _normal((np.log(scenario.people.code_valid_s) - np.log(truth.latency_s_median)) / np.maximum(sigma, 1e-9))
     shares = np.array([app.share for app in scenario.apps])
     conversion = float((np.array([app.conversion for app in scenario.apps]) * shares).sum() / shares.sum())
-    rate = truth.delivered * in_time * conversion
-    cost = truth.cost_micro.astype(np.float64)
-    too_expensive = truth.cost_micro > truth.price_micro[None, :, None]
+    country = [destination.country_index for destination in world.destinations]
+    first = np.array([carrier.first_factor for carrier in scenario.carriers])
+    rate = (truth.delivered * in_time * conversion * first)[:, country] * world.prefix_factors()
+    cost = truth.cost_micro[:, country].astype(np.float64)
+    too_expensive = cost > truth.price_micro[country][None, :, None]
     worth = worth_micro(scenario)
     if worth is not None:
-        gain = np.where(too_expensive, -np.inf, worth * rate - cost)
-        highest: NDArray[np.int64] = np.argmax(gain, axis=2)
-        return highest
-    usable_rate = np.where(too_expensive, 0.0, rate)
-    is_above_floor = ~too_expensive & (usable_rate >= scenario.quality_floor * usable_rate.max(axis=2, keepdims=True))
-    conversion_cost = np.where(is_above_floor, cost / np.maximum(rate, 1e-12), np.inf)
-    lowest: NDArray[np.int64] = np.argmin(conversion_cost, axis=2)
-    return lowest
+        loss = np.where(too_expensive, np.inf, cost - worth * rate)
+    else:
+        usable_rate = np.where(too_expensive, 0.0, rate)
+        floor = scenario.quality_floor * usable_rate.max(axis=2, keepdims=True)
+        loss = np.where(~too_expensive & (usable_rate >= floor), cost / np.maximum(rate, 1e-12), np.inf)
+    best: NDArray[np.int64] = np.argmin(loss, axis=2)
+    np.put_along_axis(loss, best[:, :, None], np.inf, axis=2)
+    second: NDArray[np.int64] = np.argmin(loss, axis=2)
+    return best, second
 
 
 class MinuteCounts:

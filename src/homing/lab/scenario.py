@@ -27,7 +27,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_
 Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
 Receipts = Literal["honest", "fake", "none"]
 Goal = Literal["routing", "guard"]
-Trait = Literal["fake-receipts", "degrading", "steady", "attack", "event"]
+Trait = Literal["fake-receipts", "degrading", "steady", "attack", "event", "hostile"]
 AttackKind = Literal[
     "burst",
     "drip",
@@ -48,6 +48,7 @@ KINDS: Final[tuple[AttackKind, ...]] = ("burst", "rotating", "drip", "mimicry", 
 """The kinds of attack that have a figure of their own, over all scenarios that have them."""
 
 RANGE_DIGITS_MAX: Final = 10
+HOURS: Final = 24
 
 
 class _ScenarioPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,6 +87,7 @@ class ScenarioApp(_ScenarioPart, frozen=True, kw_only=True):
     `reports`: whether the customer reports conversions; `stops_reporting_at_h`: when it stops. Of the conversions
     `report_share` are reported, a lognormal time after they happened (median 0: at once), then held until the next
     multiple of `report_bulk_min` minutes (0: not held). `report_dated`: a report says when the conversion happened.
+    `wrong_codes`: the probability that a person's first try is wrong, who then takes as long again.
     """
 
     name: Name
@@ -101,6 +103,7 @@ class ScenarioApp(_ScenarioPart, frozen=True, kw_only=True):
     report_bulk_min: NotNegative = 0.0
     report_dated: bool = False
     report_outages: tuple[ReportOutage, ...] = ()
+    wrong_codes: Probability = 0.0
 
 
 class ScenarioChange(_ScenarioPart, frozen=True, kw_only=True):
@@ -126,6 +129,10 @@ class ScenarioCarrier(_ScenarioPart, frozen=True, kw_only=True):
     Receipts: `honest` report the outcome when it is known; `fake` always report "delivered" after a delay of their own
     (`fake_s_median`, `fake_s_sigma`; a small sigma is regular); `none`: there are no receipts. `drift`: the standard
     deviation of the random walk of the log odds of delivery over a day.
+
+    Factors multiply the probability: `hour_factors` by hour of the day (24 of them, or none); `first_factor` and
+    `again_factor` for a person's first message and later ones; `prefix_factors` by the longest prefix of the number;
+    `load_factor` while the carrier has more than `load_share_max` of the messages of the last five minutes.
     """
 
     name: Name
@@ -142,6 +149,12 @@ class ScenarioCarrier(_ScenarioPart, frozen=True, kw_only=True):
     fake_s_median: Positive = 3.0
     fake_s_sigma: NotNegative = 0.02
     drift: NotNegative = 0.0
+    hour_factors: tuple[Probability, ...] = ()
+    first_factor: Probability = 1.0
+    again_factor: Probability = 1.0
+    prefix_factors: dict[Digits, Probability] = {}
+    load_share_max: Probability = 1.0
+    load_factor: Probability = 1.0
     changes: tuple[ScenarioChange, ...] = ()
 
 
@@ -230,7 +243,8 @@ class Scenario(_ScenarioPart, frozen=True, kw_only=True):
     times the best carrier's conversion rate or more.
 
     `watched`: the carrier for which the time from its first change until its share is below a tenth is measured.
-    `measure_from_h`: counting begins then (guards need a history before an attack).
+    `measure_from_h`: counting begins then (guards need a history before an attack). `learn_s`: between updates of
+    Homing's learner (None: as in service, or in guard scenarios every half minute), to save time.
     """
 
     name: Name
@@ -245,6 +259,7 @@ class Scenario(_ScenarioPart, frozen=True, kw_only=True):
     rate_peak_h: NotNegative = 19.0
     tick_s: Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60] = 5
     seed: int = 0
+    learn_s: Positive | None = None
     worth: str | None = None
     quality_floor: Probability = 0.9
     text: str = "Your code is 123456. Do not share it."
@@ -327,6 +342,8 @@ def _problems(scenario: Scenario) -> Iterable[str]:
             *carrier.delivered_in,
             *(code for change in carrier.changes for code in change.countries),
         }
+        if len(carrier.hour_factors) not in (0, HOURS):
+            yield f"{carrier.name} has {len(carrier.hour_factors)} hour_factors: {HOURS} of them, or none"
         yield from (f"{carrier.name} names {code}, which is no country here" for code in sorted(named - countries))
         for change in carrier.changes:
             amounts.append((f"a changed price of {carrier.name}", change.price))

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.lab.scenario import Receipts, Scenario, ScenarioCarrier, ScenarioChange, micro
+from homing.lab.scenario import HOURS, Receipts, Scenario, ScenarioCarrier, ScenarioChange, micro
 
 RECEIPTS: tuple[Receipts, ...] = ("honest", "fake", "none")
 MARGIN = 1.5
@@ -37,6 +37,8 @@ def build(scenario: Scenario, generator: np.random.Generator) -> TrueRates:
         walk = _walk(carrier, minutes, generator)
         for c, country in enumerate(scenario.countries):
             delivered_share = np.full(minutes, carrier.delivered_in.get(country.code, carrier.delivered))
+            if carrier.hour_factors:
+                delivered_share *= np.array(carrier.hour_factors)[hours.astype(np.int64) % HOURS]
             latency[:, c, k] = carrier.latency_s_median
             receipts[:, c, k] = RECEIPTS.index(carrier.receipts)
             cost[:, c, k] = micro(carrier.prices.get(country.code, carrier.price))

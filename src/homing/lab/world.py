@@ -16,6 +16,7 @@ from homing import errors
 from homing.lab import truth as truths
 from homing.lab.scenario import LAB_TRIES_MAX, Attack, Scenario, ScenarioEvent, micro
 from homing.text.numbers import Numbering
+from homing.text.prefix_table import PrefixTable
 
 START_S: Final = 1_767_571_200  # 2026-01-05T00:00:00Z, a Monday; unix time has no summer time and no leap seconds
 SPAN_MIN: Final = 15
@@ -42,6 +43,7 @@ DEMAND_DTYPE: Final = np.dtype(
         ("conversion_delay_draw", np.float32),  # standard normal: how long that takes
         ("report_draw", np.float32),  # uniform: whether the customer reports the conversion
         ("report_delay_draw", np.float32),  # standard normal: how long that takes
+        ("wrong_draw", np.float32),  # uniform: whether the first try of the code is wrong
         ("draws", np.float32, (LAB_TRIES_MAX, DRAWS)),
         ("first_s", np.float64),  # when the first code arrived; inf: none yet
         ("last_s", np.float64),  # when the last code arrived; a conversion is credited to its message
@@ -142,6 +144,21 @@ class World:
                 destination = self._destination_of(prefix.ljust(digits, "0"), "")
                 countries[prefix] = self.destinations[destination].country_index
         return countries
+
+    def prefix_factors(self) -> NDArray[np.float64]:
+        """[destination, carrier]: the carriers' factors by number prefix, over the people of each destination."""
+        factors = np.ones((len(self.destinations), len(self.scenario.carriers)))
+        for k, carrier in enumerate(self.scenario.carriers):
+            if not carrier.prefix_factors:
+                continue
+            table = PrefixTable(carrier.prefix_factors)
+            for destination in range(len(self.destinations)):
+                ranges = [numbers for numbers in self._ranges if numbers.destination == destination]
+                if ranges:
+                    found = [table.find(str(numbers.first)) for numbers in ranges]
+                    of_ranges = [1.0 if factor is None else factor for factor in found]
+                    factors[destination, k] = np.average(of_ranges, weights=[numbers.share for numbers in ranges])
+        return factors
 
     def place(self, block: int, what: str) -> tuple[int, int]:
         """The index of the destination of a block of a thousand numbers, and of its country. `what` names it in an
@@ -284,6 +301,7 @@ class World:
         of_reports = self._generator(4, index, span)  # their own stream: how a customer reports changes nothing else
         demand["report_draw"] = of_reports.random(size)
         demand["report_delay_draw"] = of_reports.standard_normal(size)
+        demand["wrong_draw"] = of_reports.random(size)
         demand["first_s"] = demand["last_s"] = np.inf
         demand["source"] = source.number
         demand["event"] = source.event
