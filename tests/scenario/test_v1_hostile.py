@@ -82,7 +82,7 @@ async def test_odd_bodies_and_targets_are_answered_in_this_apis_words(server: Se
     client = await v1_client(server)
     for n, body in enumerate(bodies(len(operation.name))):
         target = ("1", "0", "x", "%F0%9F%98%80", "%00", "1" * 400, "-", "a%2Fb", "..", "%")[n % 10]
-        path = operation.path.replace("{id}", target).replace("{number}", target)
+        path = operation.path.replace("{id}", target).replace("{app}", target).replace("{number}", target)
         reply = await client.call(operation.method, path, body if operation.method == "POST" else None)
         assert reply.status < 500, (operation.name, body, reply.text)
         if reply.status >= 400:

@@ -81,7 +81,7 @@ async def test_a_key_works_for_what_its_scopes_name_alone(server: Server) -> Non
     problem(await client.get(f"/v1/messages/{sent.json['id']}"), 403, "scope_missing")
     for operation in OPERATIONS:
         if operation.scope != "messages:write":
-            path = operation.path.format(id="1", number="1")
+            path = operation.path.format(id="1", app="1", number="1")
             problem(await client.call(operation.method, path, {}), 403, "scope_missing")
     assert {operation.scope for operation in OPERATIONS} == set(SCOPES)
 

@@ -139,17 +139,20 @@ class HttpAdapter:
 class _Call:
     """A call as the server has it. `is_body_left`: nobody has read its body to the end."""
 
-    __slots__ = ("_door", "_headers", "_protocol", "_scope", "is_body_left")
+    __slots__ = ("_address", "_door", "_headers", "_protocol", "_scope", "is_body_left")
 
     def __init__(self, *, door: HttpAdapter, scope: Any, headers: Any, protocol: Any, method: str) -> None:
         self._door = door
         self._scope = scope
         self._headers = headers
         self._protocol = protocol
+        self._address: str | None = None
         self.is_body_left = method in METHODS_WITH_BODY
 
     def find_address(self) -> str:
-        return self._door.address_of(self._scope, self._headers)
+        if self._address is None:
+            self._address = self._door.address_of(self._scope, self._headers)
+        return self._address
 
     async def fetch_body(self, bytes_max: int) -> bytes:
         self.is_body_left = False

@@ -9,8 +9,9 @@ import msgspec
 from homing import errors
 from homing.accounts.profile import Profile
 from homing.api.http.abnormal_numbers import number_refusal
-from homing.api.http.bearer import KEYS_DIALECT, BearerKeys
+from homing.api.http.bearer import KEYS_DIALECT, bearer_credential
 from homing.api.http.body import BodyFailure
+from homing.api.http.call_keys import CallKeys
 from homing.api.http.failure_log import FailureLog
 from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
 from homing.common import ids
@@ -53,7 +54,7 @@ class CamaraEndpoints:
     """Each call: the correlator, the key, the body, the engine, the answer in the definition's words."""
 
     def __init__(self, services: Services) -> None:
-        self._keys = BearerKeys(services.directory, services.auth_guard, KEYS_DIALECT)
+        self._keys = CallKeys(services.directory, services.auth_guard, KEYS_DIALECT)
         self._use = services.credential_use
         self._verifications = services.verifications
         self._steady_s = services.steady_s
@@ -92,7 +93,7 @@ class CamaraEndpoints:
     async def _answer(self, request: HttpRequest, call: Call) -> HttpResponse:
         if request.method != "POST":
             raise CamaraRefusal(METHOD_NOT_ALLOWED, "The call is a POST.")
-        credential = await self._keys.credential_of(request)
+        credential = await bearer_credential(self._keys, request)
         if credential.scopes is not None and SCOPE not in credential.scopes:
             raise CamaraScopeMissing(PERMISSION_DENIED, SCOPE)
         self._use.note(credential.credential_id, self._steady_s())

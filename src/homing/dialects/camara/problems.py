@@ -7,7 +7,7 @@ import msgspec
 
 from homing import errors
 from homing.accounts.refused_calls import HasReason
-from homing.api.http.bearer import BearerProblem, BearerRefused
+from homing.api.http.call_keys import KeyProblem, KeyRefused
 from homing.dialects.error_codes import ErrorCodes
 from homing.model import CheckOutcome
 from homing.reasons import Reason, ReasonCode
@@ -95,9 +95,11 @@ CODES: Final = ErrorCodes(
     }
 )
 
-BEARER: Final[Mapping[BearerProblem, tuple[CamaraCode, str]]] = {
+NOT_VALID: Final = "The key is unknown or revoked, or its secret is wrong."
+KEYS: Final[Mapping[KeyProblem, tuple[CamaraCode, str]]] = {
     "missing": (UNAUTHENTICATED, "The call has no header Authorization: Bearer hm_KEY_SECRET."),
-    "invalid": (UNAUTHENTICATED, "The key is unknown or revoked, or its secret is wrong."),
+    "unknown": (UNAUTHENTICATED, NOT_VALID),
+    "wrong": (UNAUTHENTICATED, NOT_VALID),
     "address": (PERMISSION_DENIED, "The account does not allow calls from this address."),
     "locked": (PERMISSION_DENIED, "The account is locked."),
 }
@@ -117,8 +119,8 @@ def code_and_message(error: errors.HomingError) -> tuple[CamaraCode, str]:
     """What a refusal or failure is answered with. A failure's cause is not told."""
     if isinstance(error, CamaraRefusal):
         return error.code, error.detail
-    if isinstance(error, BearerRefused):
-        return BEARER[error.problem]
+    if isinstance(error, KeyRefused):
+        return KEYS[error.problem]
     if not isinstance(error, errors.Refusal):
         return CODES.of(type(error)), "The service failed. Try again later."
     return CODES.of(type(error)), f"{error.detail or type(error).message()}."

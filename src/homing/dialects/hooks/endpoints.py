@@ -11,8 +11,8 @@ import msgspec
 from homing import errors
 from homing.accounts.profile import Credential, Profile
 from homing.api.http.abnormal_numbers import number_refusal
-from homing.api.http.bearer import BearerKeys, BearerRefused
 from homing.api.http.body import BodyFailure
+from homing.api.http.call_keys import CallKeys, KeyRefused, check_lock
 from homing.api.http.failure_log import FailureLog
 from homing.api.http.wire import Headers, HttpEndpoint, HttpRequest, HttpResponse
 from homing.dialects.hooks import bounds, payloads, signatures
@@ -63,7 +63,7 @@ class HookEndpoints:
     """Each call: the hook by its address, the body, its signature, the engine, an answer that the product reads."""
 
     def __init__(self, services: Services, clock_s: Callable[[], float] = time.time) -> None:
-        self._keys = BearerKeys(services.directory, services.auth_guard, NUMBER)
+        self._keys = CallKeys(services.directory, services.auth_guard, NUMBER)
         self._use = services.credential_use
         self._steady_s = services.steady_s
         self._intake = services.intake
@@ -98,16 +98,16 @@ class HookEndpoints:
         return handler
 
     async def _credential_of(self, request: HttpRequest, product: Product) -> Credential:
-        """Reads the body. Raises `BearerRefused`, in this order: an unknown hook, the caller's address, the signature,
+        """Reads the body. Raises `KeyRefused`, in this order: an unknown hook, the caller's address, the signature,
         the account's lock.
         """
         key = request.path[len(PATH) + len(product.name) + 1 :].rstrip("/")
-        address = request.call.find_address()
-        credential = await self._keys.find(request, key, address)
+        credential = await self._keys.find(request, key)
         await request.read(bounds.BODY_BYTES_MAX)
         now_s = [clock_s() for clock_s in self._clocks_s]
         is_right = product.check(credential.secret, request.headers, request.body, now_s)
-        await self._keys.admit(credential, address, is_right=is_right)
+        await self._keys.prove(request, credential, is_right=is_right)
+        check_lock(credential)
         self._use.note(credential.credential_id, self._steady_s())
         return credential
 
@@ -202,7 +202,7 @@ def _once(credential: Credential, message: HookMessage, number: str) -> AnswerOn
 
 def _refused(request: HttpRequest, product: Product, error: errors.HomingError) -> HttpResponse:
     """The product gives up after a refusal and tries again after a failure."""
-    is_final = isinstance(error, errors.Refusal) and not isinstance(error, BearerRefused)
+    is_final = isinstance(error, errors.Refusal) and not isinstance(error, KeyRefused)
     status, message = status_and_message(error, is_for_people=product.reads_errors_of_200 and is_final)
     request.refuse(error, status, messages=1)
     body = encode(HookErrorBody(HookError(status, message)))

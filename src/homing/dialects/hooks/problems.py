@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from homing import errors
-from homing.api.http.bearer import BearerProblem, BearerRefused
+from homing.api.http.call_keys import KeyProblem, KeyRefused
 from homing.dialects.error_codes import ErrorCodes
 
 STATUSES: Final = ErrorCodes(
@@ -47,9 +47,11 @@ STATUSES: Final = ErrorCodes(
     }
 )
 
-BEARER: Final[Mapping[BearerProblem, tuple[int, str]]] = {
+NOT_VALID: Final = "The hook is unknown or revoked, or its secret or signature is wrong."
+KEYS: Final[Mapping[KeyProblem, tuple[int, str]]] = {
     "missing": (401, "The call shows no secret."),
-    "invalid": (401, "The hook is unknown or revoked, or its secret or signature is wrong."),
+    "unknown": (401, NOT_VALID),
+    "wrong": (401, NOT_VALID),
     "address": (403, "The account does not allow calls from this address."),
     "locked": (403, "The account is locked."),
 }
@@ -73,8 +75,8 @@ class HookErrorBody(msgspec.Struct, frozen=True):
 
 def status_and_message(error: errors.HomingError, *, is_for_people: bool) -> tuple[int, str]:
     """`is_for_people`: the product shows the message to the person who signs in."""
-    if isinstance(error, BearerRefused):
-        return BEARER[error.problem]
+    if isinstance(error, KeyRefused):
+        return KEYS[error.problem]
     status = STATUSES.of(type(error))
     if not isinstance(error, errors.Refusal):
         return status, FAILED

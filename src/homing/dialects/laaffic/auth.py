@@ -7,6 +7,7 @@ from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
 from homing.accounts.refused_calls import invalid
 from homing.api.http.auth_guard import AuthGuard
+from homing.api.http.call_keys import CallKeys, KeyRefused
 from homing.api.http.wire import HttpRequest
 from homing.common.crypto import same
 from homing.dialects.laaffic import bounds
@@ -30,8 +31,7 @@ class Authentication:
         """`clock_s`, `steady_s`: Unix time by the machine's clock, and by the process's, which goes on when that one is
         stepped back. Which of the two is right then, nobody here knows: a call may be near either.
         """
-        self._directory = directory
-        self._guard = guard
+        self._keys = CallKeys(directory, guard, NUMBER)
         self._clock_s = clock_s
         self._steady_s = steady_s
 
@@ -45,27 +45,20 @@ class Authentication:
         if not key or not timestamp or not sign:
             request.name_caller(None, key or "")
             raise NotAuthenticated(Reason.of(ReasonCode.CALL_KEY_MISSING))
-        credential = self._directory.peek(NUMBER, key) or await self._directory.find(NUMBER, key)
-        request.name_caller(credential, key)
-        address = request.call.find_address()
-        if credential is None:
-            self._guard.unknown(NUMBER, key, address)
-            raise NotAuthenticated(Reason.of(ReasonCode.CALL_KEY_UNKNOWN))
-        account = credential.profile
-        if account.allowed_networks and not account.allows(address):
-            self._guard.count(NUMBER, "address")
-            raise AddressNotAllowed
-        is_right = same(signature_of(key, credential.secret, timestamp), sign.lower())
-        if not await self._guard.passes(NUMBER, key, address, is_right):
-            raise NotAuthenticated(Reason.of(ReasonCode.CALL_SECRET_WRONG))
+        try:
+            credential = await self._keys.find(request, key)
+            is_right = same(signature_of(key, credential.secret, timestamp), sign.lower())
+            await self._keys.prove(request, credential, is_right=is_right)
+        except KeyRefused as refused:
+            raise AddressNotAllowed if refused.problem == "address" else NotAuthenticated(refused.reason) from None
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 20):
             raise NotAuthenticated(invalid("the timestamp is no number"))
         at_s = int(timestamp)
         if not (_is_near(at_s, self._clock_s()) or _is_near(at_s, self._steady_s())):
             raise TimestampExpired
-        if account.locked:
+        if credential.profile.locked:
             raise AccountLocked
-        return account
+        return credential.profile
 
 
 def _is_near(at_s: int, now_s: float) -> bool:

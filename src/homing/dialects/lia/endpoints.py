@@ -9,6 +9,7 @@ from homing import errors
 from homing.accounts.profile import Profile
 from homing.accounts.refused_calls import HasReason
 from homing.api.http.body import BodyTooLarge
+from homing.api.http.call_keys import CallKeys, KeyProblem, KeyRefused
 from homing.api.http.cross_origin import CrossOrigin
 from homing.api.http.failure_log import FailureLog
 from homing.api.http.multipart_form import TooManyParameters
@@ -105,6 +106,11 @@ TRACK: Final = {
 }
 
 
+CREDENTIALS: Final[Mapping[KeyProblem, tuple[int, str]]] = {
+    "unknown": (1003, TRACK[1003]),
+    "address": (1003, NOT_ALLOWED),
+    "wrong": (1004, TRACK[1004]),
+}
 TRACKED: Final = frozenset((1000, 1009))
 """What is recorded, now or before."""
 
@@ -113,8 +119,7 @@ class LiaEndpoints:
     """Each call: read the parameters, open the account, do the one thing, word the answer."""
 
     def __init__(self, services: Services, settings: LiaDialectSettings) -> None:
-        self._directory = services.directory
-        self._guard = services.auth_guard
+        self._keys = CallKeys(services.directory, services.auth_guard, NUMBER)
         self._sender = LiaSender(services.intake, settings.success_remark)
         self._balances = services.balances
         self._lookup = services.lookup
@@ -182,19 +187,12 @@ class LiaEndpoints:
         if secret is None:
             request.name_caller(None, key)
             raise CredentialRefusal(1002, TRACK[1002], Reason.of(ReasonCode.CALL_KEY_MISSING))
-        credential = self._directory.peek(NUMBER, key) or await self._directory.find(NUMBER, key)
-        request.name_caller(credential, key)
-        address = request.call.find_address()
-        if credential is None:
-            self._guard.unknown(NUMBER, key, address)
-            raise CredentialRefusal(1003, TRACK[1003], Reason.of(ReasonCode.CALL_KEY_UNKNOWN))
-        account = credential.profile
-        if account.allowed_networks and not account.allows(address):
-            self._guard.count(NUMBER, "address")
-            raise CredentialRefusal(1003, NOT_ALLOWED, Reason.of(ReasonCode.CALL_ADDRESS_NOT_ALLOWED))
-        if not await self._guard.passes(NUMBER, key, address, same(credential.secret, secret)):
-            raise CredentialRefusal(1004, TRACK[1004], Reason.of(ReasonCode.CALL_SECRET_WRONG))
-        return account
+        try:
+            credential = await self._keys.find(request, key)
+            await self._keys.prove(request, credential, is_right=same(credential.secret, secret))
+        except KeyRefused as refused:
+            raise CredentialRefusal(*CREDENTIALS[refused.problem], refused.reason) from None
+        return credential.profile
 
     async def _unlocked(self, request: HttpRequest, parameters: Parameters) -> Profile:
         account = await self._account(request, parameters)

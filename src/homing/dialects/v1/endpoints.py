@@ -8,8 +8,9 @@ from typing import Final
 from homing import errors, limits
 from homing.accounts.profile import Credential, Profile
 from homing.accounts.query_budget import QUERIES_BURST_FACTOR
-from homing.api.http.bearer import BearerKeys, BearerProblem, BearerRefused
+from homing.api.http.bearer import bearer_credential
 from homing.api.http.body import BodyBroken, BodyFailure, BodyLate, BodyTooLarge, LengthRequired
+from homing.api.http.call_keys import CallKeys, KeyProblem, KeyRefused
 from homing.api.http.failure_log import FailureLog
 from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
 from homing.dialects.serving import Services
@@ -41,9 +42,10 @@ BODY_CODES: Final[Mapping[type[BodyFailure], str]] = {
 }
 CHALLENGE: Final = (("www-authenticate", 'Bearer realm="Homing"'),)
 CHALLENGE_INVALID: Final = (("www-authenticate", 'Bearer realm="Homing", error="invalid_token"'),)
-KEY_CODES: Final[Mapping[BearerProblem, tuple[str, tuple[tuple[str, str], ...]]]] = {
+KEY_CODES: Final[Mapping[KeyProblem, tuple[str, tuple[tuple[str, str], ...]]]] = {
     "missing": ("key_missing", CHALLENGE),
-    "invalid": ("key_invalid", CHALLENGE_INVALID),
+    "unknown": ("key_invalid", CHALLENGE_INVALID),
+    "wrong": ("key_invalid", CHALLENGE_INVALID),
     "address": ("address_not_allowed", ()),
     "locked": ("account_locked", ()),
 }
@@ -63,7 +65,7 @@ class V1Endpoints:
             return datetime.fromtimestamp(services.steady_s(), UTC)
 
         database = services.database
-        self._keys = BearerKeys(services.directory, services.auth_guard, NUMBER)
+        self._keys = CallKeys(services.directory, services.auth_guard, NUMBER)
         self._use = services.credential_use
         self._steady_s = services.steady_s
         self._budget = services.query_budget
@@ -186,7 +188,7 @@ class V1Endpoints:
         headers: tuple[tuple[str, str], ...] = ()
         call: V1Call | None = None
         try:
-            credential = await self._keys.credential_of(request)
+            credential = await bearer_credential(self._keys, request)
             if credential.scopes is not None and operation.scope not in credential.scopes:
                 raise ScopeMissing("scope_missing", operation.scope)
             self._use.note(credential.credential_id, self._steady_s())
@@ -200,7 +202,7 @@ class V1Endpoints:
                 response = replayed(call, earlier)
             except errors.Refusal as refusal:
                 response = _refuse(request, operation, refusal)
-        except BearerRefused as refused:
+        except KeyRefused as refused:
             code, challenge = KEY_CODES[refused.problem]
             return _refuse(request, operation, refused, (), V1Refusal(code, headers=challenge))
         except errors.Refusal as refusal:
