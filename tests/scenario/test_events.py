@@ -181,6 +181,8 @@ async def claimed(bank: Bank) -> list[ClaimedPush]:
             lease=LEASE,
             full_account_ids=[],
             full_webhook_ids=[],
+            busy=[],
+            endpoint_max=100,
             held_push_ids=[],
         )
     return sorted(rows, key=lambda row: int(row.push_id))

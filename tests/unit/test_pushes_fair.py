@@ -3,11 +3,14 @@
 import asyncio
 import threading
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from homing.delivery.pusher import PUSH_BREAKER_FAILURES, HostBreaker
+from homing import limits
+from homing.delivery.host_breaker import PUSH_BREAKER_FAILURES, HostBreaker
+from homing.delivery.push_places import PushPlaces
 from homing.delivery.resolver import (
     CONNECTING_ACCOUNT_ID,
     PUSH_RESOLVE_FAILURES,
@@ -16,17 +19,61 @@ from homing.delivery.resolver import (
     domain_of,
 )
 from homing.delivery.safe_http import AddressRefused, check_address, check_port
+from homing.model import PushKind
+from homing.store.statements.pushes import BusyAccount, ClaimedPush
 
 
-def test_a_breaker_counts_by_host_whatever_path_is_asked_for() -> None:
-    breaker = HostBreaker()
+def test_a_breaker_counts_by_recipient_and_host_whatever_path_is_asked_for() -> None:
+    breaker, recipient = HostBreaker(), (7, 1)
     for n in range(PUSH_BREAKER_FAILURES):
-        breaker.count(f"http://Dead.example:8080/tar{n}?x={n}", False, 0.0)
-    assert breaker.open_for_s("http://user:pw@dead.example:8080/another", 1.0) > 0
-    assert breaker.open_for_s("http://dead.example/another", 1.0) == 0, "another port is another server"
-    assert breaker.open_for_s("http://living.example:8080/", 1.0) == 0
-    breaker.count("http://dead.example:8080/", True, 2.0)
-    assert breaker.open_for_s("http://dead.example:8080/", 2.0) == 0
+        breaker.count(recipient, f"http://Dead.example:8080/tar{n}?x={n}", False, 0.0)
+    assert breaker.open_for_s(recipient, "http://user:pw@dead.example:8080/another", 1.0) > 0
+    assert breaker.open_for_s(recipient, "http://dead.example/another", 1.0) == 0, "another port is another server"
+    assert breaker.open_for_s(recipient, "http://living.example:8080/", 1.0) == 0
+    for other in ((7, 2), (8, 3)):
+        assert breaker.open_for_s(other, "http://dead.example:8080/hook", 1.0) == 0, "many are at one host"
+    breaker.count(recipient, "http://dead.example:8080/", True, 2.0)
+    assert breaker.open_for_s(recipient, "http://dead.example:8080/", 2.0) == 0
+
+
+def test_endpoints_leave_room_to_the_others_of_their_account_and_each_has_places_of_its_own() -> None:
+    places, account_id = PushPlaces(), 7
+    taken: list[int] = []
+    for webhook_id in range(1, limits.WEBHOOKS_MAX + 1):
+        while webhook_id not in places.full_webhook_ids():
+            (busy,) = places.busy_accounts() or [
+                BusyAccount(
+                    account_id=account_id,
+                    room=limits.PUSH_BATCH_MAX,
+                    endpoint_room=limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MAX,
+                )
+            ]
+            places.take([push(account_id, webhook_id)] * busy.endpoint_room)
+            taken.append(busy.endpoint_room)
+    assert taken[:3] == [100, 65, 32], "half of what is free"
+    assert min(taken) == limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MIN
+    assert places.in_flight < limits.PUSH_IN_FLIGHT_MAX / 2
+    assert not places.has_room(account_id, Counter())
+    assert places.full_account_ids() == [], "its own addresses have places too"
+    assert places.has_room(8, Counter())
+    places.give_back([push(account_id, webhook_id) for webhook_id in range(1, 21) for _ in range(2)])
+    assert 20 not in places.full_webhook_ids()
+
+
+def push(account_id: int, webhook_id: int) -> ClaimedPush:
+    return ClaimedPush(
+        account_id=account_id,
+        push_id=1,
+        message_id=1,
+        dialect=1,
+        kind=int(PushKind.EVENT),
+        url="http://hook.example/",
+        body="{}",
+        attempts=1,
+        attempts_replayed=0,
+        webhook_id=webhook_id,
+        event_id=1,
+    )
 
 
 async def test_names_that_never_resolve_are_given_up_and_cost_their_account_alone(

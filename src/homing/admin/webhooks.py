@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from homing import errors
+from homing import errors, limits
 from homing.admin.account_settings import check_url
 from homing.admin.signing_secrets import OVERLAP_DEFAULT, create_webhook_secret, rotate_signing_secret
 from homing.common.crypto import Vault
@@ -16,7 +16,6 @@ from homing.store.alarms import DISABLED, WEBHOOK, clear_alarms
 from homing.store.database import DatabaseConnection
 from homing.store.statements.webhooks import WebhookRow
 
-WEBHOOKS_MAX: Final = 20  # of an account: each event is a push to each
 DESCRIPTION_CHARS_MAX: Final = 200
 EVENT_TYPES: Final = tuple(str(each) for each in EventType)
 
@@ -41,8 +40,8 @@ async def create_webhook(
     check_url(url)
     _check(types, description)
     await statements.admin.account_settings(transaction, account_id=account_id)  # its lock: one change at a time
-    if len(await statements.webhooks.webhook_list(transaction, account_id=account_id)) >= WEBHOOKS_MAX:
-        raise TooManyWebhooks("an account has at most {n} webhook endpoints", n=WEBHOOKS_MAX)
+    if len(await statements.webhooks.webhook_list(transaction, account_id=account_id)) >= limits.WEBHOOKS_MAX:
+        raise TooManyWebhooks("an account has at most {n} webhook endpoints", n=limits.WEBHOOKS_MAX)
     row = await statements.webhooks.webhook_create(
         transaction,
         account_id=account_id,

@@ -12,6 +12,7 @@ from homing.delivery.endpoint_health import EndpointHealth
 from homing.delivery.pusher import Pusher
 from homing.delivery.safe_http import SafeHttpClient
 from homing.delivery.signing import PushSigner
+from homing.delivery.unreadable_secrets import UnreadableSecrets
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import CarrierFleet
@@ -47,6 +48,7 @@ async def open_link(runtime: Runtime) -> None:
     catalogue = await runtime.enter(CatalogueCache(database))
     guard = await runtime.enter(GuardService(database, clock.unix_s))
     signer = PushSigner(database, runtime.vault)
+    unreadable_secrets = UnreadableSecrets(database, runtime.vault, runtime.place, clock)
     pusher = Pusher(
         database=database,
         http_client=http,
@@ -57,6 +59,7 @@ async def open_link(runtime: Runtime) -> None:
         rng=rng,
         dialects=dialects,
         endpoint_health=EndpointHealth(database=database, dialects=dialects, clock=clock),
+        unreadable_secrets=unreadable_secrets,
     )
     inbox = ReceiptInbox(database=database, clock=clock, work_metrics=metrics, dialects=dialects, local_delivery=pusher)
     inbound = InboundMessages(
@@ -94,6 +97,7 @@ async def open_link(runtime: Runtime) -> None:
     runtime.background("parked_receipts", inbox.retry_parked)
     runtime.background("unmatched_inbound", inbound.run_replays)
     runtime.background("expiry", ExpirySweep(database, clock, dialects).run)
+    runtime.background("signing_secrets", unreadable_secrets.run)
     runtime.background("account_warnings", AccountWarnings(database, clock, dialects).run)
     runtime.background("expired_verifications", ExpiredVerifications(database, clock, dialects).run)
     runtime.background(

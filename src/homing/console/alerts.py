@@ -24,6 +24,7 @@ from homing.store.alarms import (
     PROCESS,
     RESTARTED,
     STEPPED_BACK,
+    UNREADABLE_SECRETS,
     UNUSABLE,
     WEBHOOK,
     read_alarms,
@@ -78,6 +79,13 @@ ALARMS: Final = {
     (WEBHOOK, DISABLED): (
         N_("Webhook endpoint {subject} was disabled: it has failed for days."),
         "/pushes?show=given_up",
+    ),
+    (PROCESS, UNREADABLE_SECRETS): (
+        N_(
+            "Process {subject} cannot open secrets that sign pushes: they were sealed with another key. The pushes"
+            " wait. Start it with that key, or rotate the secrets."
+        ),
+        "/pushes?show=recent",
     ),
     (LEARNER, FAILED): (N_("Adaptive routing has stopped updating: learning keeps failing."), "/routes"),
     (LEARNER, ACCOUNT_SKIPPED): (

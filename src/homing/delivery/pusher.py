@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -16,8 +15,11 @@ from homing import errors, limits
 from homing.common.backoff import scheduled_s
 from homing.common.batching import Batcher
 from homing.delivery.endpoint_health import EndpointAttempt, EndpointHealth
+from homing.delivery.host_breaker import HostBreaker
+from homing.delivery.push_places import PushPlaces, Recipient
 from homing.delivery.safe_http import PostResult, SafeHttpClient
 from homing.delivery.signing import PushSigner, UnreadableSecret
+from homing.delivery.unreadable_secrets import UnreadableSecrets
 from homing.dialects.base import Dialects
 from homing.messages.outbox import LEASE
 from homing.model import EVENT_PREFIX, PushKind, PushOutcome
@@ -29,8 +31,6 @@ from homing.store.due_poller import DuePoller
 from homing.store.statements.pushes import ClaimedPush, PushResult
 
 PUSH_LINGER_S: Final = 0.02
-PUSH_BREAKER_FAILURES: Final = 10  # in a row, then the host rests
-PUSH_BREAKER_REST_S: Final = 30.0
 ENDPOINT_OFF: Final = "not sent: the endpoint is disabled or removed"
 BODY_GONE: Final = "not sent: its content is no longer kept"
 log = structlog.get_logger()
@@ -44,41 +44,6 @@ class PushAttempt(msgspec.Struct, frozen=True):
     result: PostResult
     outcome: PushOutcome
     due_at: datetime | None
-
-
-class HostBreaker:
-    """A circuit breaker for each host and port: after some failures in a row nothing is posted there for a fixed time,
-    so that a dead host does not take the places of others. Pure: times are passed in.
-    """
-
-    def __init__(self) -> None:
-        self._failures: dict[str, int] = {}
-        self._open_until_s: dict[str, float] = {}
-
-    def open_for_s(self, url: str, now_s: float) -> float:
-        """Seconds until the host of `url` may be tried; 0: now."""
-        return max(0.0, self._open_until_s.get(host_of(url), 0.0) - now_s)
-
-    def count(self, url: str, acknowledged: bool, now_s: float) -> None:
-        host = host_of(url)
-        if acknowledged:
-            self._failures.pop(host, None)
-            self._open_until_s.pop(host, None)
-            return
-        count = self._failures[host] = self._failures.get(host, 0) + 1
-        if count >= PUSH_BREAKER_FAILURES:
-            self._open_until_s[host] = now_s + PUSH_BREAKER_REST_S
-        if len(self._failures) > limits.PROFILES_MAX:
-            self._failures.clear()
-            self._open_until_s.clear()
-
-
-def host_of(url: str) -> str:
-    """Host and port of a URL, in lower case; the URL itself if it cannot be parsed."""
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2].lower()
-    except ValueError:
-        return url
 
 
 class Pusher:
@@ -96,9 +61,11 @@ class Pusher:
         rng: random.Random,
         dialects: Dialects,
         endpoint_health: EndpointHealth,
+        unreadable_secrets: UnreadableSecrets,
     ) -> None:
         self._dialects = dialects
         self._endpoint_health = endpoint_health
+        self._unreadable_secrets = unreadable_secrets
         self._database = database
         self._http_client = http_client
         self._signer = signer
@@ -108,10 +75,7 @@ class Pusher:
         self._rng = rng
         self._breaker = HostBreaker()
         self._is_running = False
-        self._in_flight = 0
-        self._in_flight_by_account: Counter[int] = Counter()
-        self._in_flight_by_webhook: Counter[int] = Counter()
-        self._in_flight_ids: set[int] = set()
+        self._places = PushPlaces()
         self._place_freed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._records: Batcher[PushAttempt, None] = Batcher(
@@ -139,9 +103,7 @@ class Pusher:
 
     def has_room(self, account_id: int, taken: Counter[int]) -> bool:
         """See `LocalDelivery` (messages/outbox.py). False while `run` is not running."""
-        if not self._is_running:
-            return False
-        return self._in_flight_by_account[account_id] + taken[account_id] < self._share(taken.total())
+        return self._is_running and self._places.has_room(account_id, taken)
 
     def leased_until(self) -> datetime:
         return self._clock() + LEASE
@@ -150,10 +112,7 @@ class Pusher:
         """Starts posting claimed pushes, those of one message in their order."""
         loop = asyncio.get_running_loop()
         for chain in _chains(claimed):
-            self._in_flight += len(chain)
-            self._in_flight_ids.update(push.push_id for push in chain)
-            self._in_flight_by_account[chain[0].account_id] += len(chain)
-            self._in_flight_by_webhook[chain[0].webhook_id] += len(chain)
+            self._places.take(chain)
             task = loop.create_task(self._serve(chain))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -163,36 +122,27 @@ class Pusher:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._records.drained()
 
-    def _share(self, taken: int = 0) -> int:
-        """How many pushes of one account may be in flight: no more than there are free places, so that there is room
-        for another account however many have addresses that do not answer. `taken`: places that are reserved already.
-        """
-        return min(limits.PUSH_IN_FLIGHT_PER_ACCOUNT_MAX, limits.PUSH_IN_FLIGHT_MAX - self._in_flight - taken)
-
     async def _claim(self, lane: int) -> bool:
         """Claims a batch of a lane and starts posting it. Returns whether more may be due."""
-        while self._in_flight >= limits.PUSH_IN_FLIGHT_MAX:
+        places = self._places
+        while places.free() <= 0:
             self._place_freed.clear()
             await self._place_freed.wait()
-        free, share = limits.PUSH_IN_FLIGHT_MAX - self._in_flight, self._share()
-        count = min(limits.PUSH_BATCH_MAX, max(1, free // 4))  # which may all be of one account
-        full_account_ids = [account_id for account_id, places in self._in_flight_by_account.items() if places >= share]
+        count = min(limits.PUSH_BATCH_MAX, max(1, places.free() // 4))  # which may all be of one account
         rows = await statements.pushes.pushes_claim(
             self._database,
             lane=lane,
             now=self._clock(),
             rows_max=count,
             lease=LEASE,
-            full_account_ids=full_account_ids,
-            full_webhook_ids=[
-                webhook_id
-                for webhook_id, places in self._in_flight_by_webhook.items()
-                if webhook_id and places >= limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MAX
-            ],
-            held_push_ids=list(self._in_flight_ids),
+            full_account_ids=places.full_account_ids(),
+            full_webhook_ids=places.full_webhook_ids(),
+            busy=places.busy_accounts(),
+            endpoint_max=limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MAX,
+            held_push_ids=list(places.push_ids),
         )
         self.serve(rows)
-        return len(rows) == count
+        return len(rows) == count or places.has_full(rows)
 
     async def _serve(self, chain: Sequence[ClaimedPush]) -> None:
         """Posts one message's pushes to one address, in order."""
@@ -202,15 +152,7 @@ class Pusher:
         except errors.PlatformFailure as failure:  # they are due again when the lease ends
             log.warning("database_unavailable", component="push_results", failure=str(failure))
         finally:
-            self._in_flight -= len(chain)
-            self._in_flight_ids.difference_update(push.push_id for push in chain)
-            for places, owner in (
-                (self._in_flight_by_account, chain[0].account_id),
-                (self._in_flight_by_webhook, chain[0].webhook_id),
-            ):
-                places[owner] -= len(chain)
-                if not places[owner]:
-                    del places[owner]
+            self._places.give_back(chain)
             self._place_freed.set()
 
     async def _post(self, push: ClaimedPush) -> PushAttempt:
@@ -219,26 +161,22 @@ class Pusher:
             return PushAttempt(push, now, PostResult(None, ENDPOINT_OFF, 0), PushOutcome.GIVEN_UP, None)
         if not push.body:  # replayed after the account's retention
             return PushAttempt(push, now, PostResult(None, BODY_GONE, 0), PushOutcome.GIVEN_UP, None)
-        rest_s = self._breaker.open_for_s(push.url, time.monotonic())
+        rest_s = self._breaker.open_for_s(_recipient(push), push.url, time.monotonic())
         if rest_s:
-            due_at = now + timedelta(seconds=rest_s * self._rng.uniform(1.0, 1.5))
-            return PushAttempt(push, now, PostResult(None, "", -1), PushOutcome.PENDING, due_at)
-        post_result = await self._signed_post(push, now)
+            return _unposted(push, now, "", now + timedelta(seconds=rest_s * self._rng.uniform(1.0, 1.5)))
+        try:
+            headers = await self._signer.headers(push.account_id, push.webhook_id, _webhook_id(push), now, push.body)
+        except UnreadableSecret as error:
+            return _unposted(push, now, str(error), self._unreadable_secrets.note(_recipient(push), now))
+        post_result = await self._http_client.post(push.url, push.body, headers, account_id=push.account_id)
         acknowledged = self._is_acknowledged(push, post_result.status)
-        self._breaker.count(push.url, acknowledged, time.monotonic())
+        self._breaker.count(_recipient(push), push.url, acknowledged, time.monotonic())
         if acknowledged:
             return PushAttempt(push, now, post_result, PushOutcome.ACKNOWLEDGED, None)
         wait_s = scheduled_s(push.attempts - push.attempts_replayed, limits.PUSH_WAITS_S, self._rng)
         if wait_s is None:
             return PushAttempt(push, now, post_result, PushOutcome.GIVEN_UP, None)
         return PushAttempt(push, now, post_result, PushOutcome.PENDING, now + timedelta(seconds=wait_s))
-
-    async def _signed_post(self, push: ClaimedPush, now: datetime) -> PostResult:
-        try:
-            headers = await self._signer.headers(push.account_id, push.webhook_id, _webhook_id(push), now, push.body)
-        except UnreadableSecret as error:
-            return PostResult(None, str(error), 0)
-        return await self._http_client.post(push.url, push.body, headers, account_id=push.account_id)
 
     def _is_acknowledged(self, push: ClaimedPush, status: int | None) -> bool:
         if status is None:
@@ -298,6 +236,15 @@ def _logged(attempt: PushAttempt) -> dict[str, object]:
         "took_ms": attempt.result.took_ms,
         "outcome": attempt.outcome.name.lower(),
     }
+
+
+def _unposted(push: ClaimedPush, now: datetime, why: str, due_at: datetime) -> PushAttempt:
+    """One that does not count (`pushes_record`)."""
+    return PushAttempt(push, now, PostResult(None, why, -1), PushOutcome.PENDING, due_at)
+
+
+def _recipient(push: ClaimedPush) -> Recipient:
+    return push.account_id, push.webhook_id
 
 
 def _webhook_id(push: ClaimedPush) -> str:

@@ -17,7 +17,6 @@ from homing.common.networks import Network
 from homing.common.urls import divided, in_request_line
 from homing.delivery.resolver import CONNECTING_ACCOUNT_ID, Lookup, PushResolver, system_lookup
 
-PUSH_IN_FLIGHT_PER_ADDRESS_MAX: Final = 100
 PUSH_CONNECT_TIMEOUT_S: Final = 5.0
 PUSH_ANSWER_CHARS_MAX: Final = 200
 HEADERS: Final = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Homing"}
@@ -53,7 +52,7 @@ class SafeHttpClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=limits.PUSH_IN_FLIGHT_MAX,
-                limit_per_host=PUSH_IN_FLIGHT_PER_ADDRESS_MAX,
+                limit_per_host=0,  # by recipient instead (push_places.py): many can be at one host
                 socket_factory=self._socket,
                 resolver=PushResolver(self._lookup),
             ),

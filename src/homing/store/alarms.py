@@ -28,6 +28,7 @@ ACCOUNT_SKIPPED: Final = "account_skipped"  # the component goes on without this
 STEPPED_BACK: Final = "stepped_back"  # the machine's clock is behind the platform's latest time
 WEBHOOK: Final = "webhook"
 DISABLED: Final = "disabled"  # an endpoint has only failed for days, and nothing is pushed to it any more
+UNREADABLE_SECRETS: Final = "unreadable_secrets"  # the process has another key than signing secrets were sealed with
 UNUSABLE: Final = "unusable"  # a carrier's settings are invalid
 RESTARTED: Final = "restarted"  # the process ended and was restarted within the last hour
 

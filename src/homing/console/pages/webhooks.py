@@ -13,7 +13,6 @@ from homing.admin.setting_warnings import push_address_warnings
 from homing.admin.signing_secrets import OVERLAP_DEFAULT
 from homing.admin.webhooks import (
     EVENT_TYPES,
-    WEBHOOKS_MAX,
     TooManyWebhooks,
     change_webhook,
     create_webhook,
@@ -66,7 +65,7 @@ async def show(context: RequestContext) -> Response:
         rows=rows,
         labels=TYPE_LABELS,
         entered=context.fields("type") if context.error else list(TYPE_LABELS),
-        endpoints_max=WEBHOOKS_MAX,
+        endpoints_max=limits.WEBHOOKS_MAX,
     )
 
 

@@ -171,16 +171,19 @@ FROM unnest(:pushes) AS p (
 RETURNING message_id, push_id
 
 -- Claims due pushes of a lane. A message's pushes are posted one after the other: one waits while an earlier one is
--- claimed or due, in any process. A push that has failed and has a later one of its message is superseded instead,
--- unless it is being replayed. Receipts for SMPP, alerts and most events are never superseded. Endpoints do not wait for
--- each other, and their pushes are in the order of the events: one of an old event may be younger (webhook_replay). The
--- address of a push to one is the endpoint's present one, "" where it is disabled or removed. The body is "" where it is
--- no longer kept. `full_account_ids`, `full_webhook_ids`: accounts and endpoints that have their share of places.
--- `held_push_ids`: pushes that this process is posting; they do not lapse when the clock is stepped forwards.
+-- claimed or due, in any process, or was never posted. A push that has failed and has a later one of its message is
+-- superseded instead, unless it is being replayed. Receipts for SMPP, alerts and most events are never superseded.
+-- Endpoints do not wait for each other, and their pushes are in the order of the events: one of an old event may be
+-- younger (webhook_replay). The address of a push to one is the endpoint's present one, "" where it is disabled or
+-- removed. The body is "" where it is no longer kept. `full_account_ids`, `full_webhook_ids`: accounts whose own
+-- addresses, and endpoints that have their share of places. A claim takes no more for an endpoint than `endpoint_max`,
+-- and for a recipient of an account of `busy` no more than it has room for; what is beyond stays due. `held_push_ids`:
+-- pushes that this process is posting; they do not lapse when the clock is stepped forwards.
 -- name: pushes_claim -> rows ClaimedPush
 -- not null: url, body
+-- takes: busy BusyAccount
 WITH due AS MATERIALIZED (
-    SELECT p.account_id, p.push_id,
+    SELECT p.account_id, p.push_id, p.webhook_id, p.due_at,
         p.kind NOT IN (:PushKind.RECEIPT, :PushKind.ALERT, :PushKind.EVENT) AND p.attempts > p.attempts_replayed
             AND EXISTS (
                 SELECT FROM push AS later
@@ -190,7 +193,8 @@ WITH due AS MATERIALIZED (
                     AND later.kind <> :PushKind.EVENT
             ) AS is_stale
     FROM push AS p
-    WHERE p.lane = :lane AND p.due_at <= :now AND p.account_id <> ALL (:full_account_ids::bigint[])
+    WHERE p.lane = :lane AND p.due_at <= :now
+        AND (p.webhook_id <> 0 OR p.account_id <> ALL (:full_account_ids::bigint[]))
         AND p.webhook_id <> ALL (:full_webhook_ids::bigint[])
         AND p.push_id <> ALL (:held_push_ids::bigint[])
         AND (p.kind = :PushKind.ALERT OR NOT EXISTS (
@@ -198,7 +202,10 @@ WITH due AS MATERIALIZED (
             WHERE earlier.message_id = p.message_id AND earlier.account_id + 0 = p.account_id
                 AND coalesce(earlier.event_id, earlier.push_id) < coalesce(p.event_id, p.push_id)
                 AND earlier.due_at IS NOT NULL AND earlier.webhook_id = p.webhook_id
-                AND (earlier.is_claimed OR earlier.due_at <= :now)
+                AND (
+                    earlier.is_claimed OR earlier.due_at <= :now
+                    OR (earlier.attempts = 0 AND earlier.kind <> :PushKind.RECEIPT)
+                )
         ))
     ORDER BY p.due_at
     LIMIT :rows_max
@@ -208,11 +215,24 @@ WITH due AS MATERIALIZED (
     SET outcome = :PushOutcome.SUPERSEDED, due_at = NULL, is_claimed = false
     FROM due
     WHERE due.is_stale AND p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.push_id])
+), placed AS (
+    SELECT account_id, push_id, webhook_id,
+        row_number() OVER (PARTITION BY account_id, webhook_id ORDER BY due_at, push_id) AS nth
+    FROM due
+    WHERE NOT is_stale
+), allowed AS MATERIALIZED (
+    SELECT account_id, push_id
+    FROM placed
+    WHERE nth <= coalesce((
+        SELECT CASE WHEN placed.webhook_id = 0 THEN b.room ELSE b.endpoint_room END
+        FROM unnest(:busy) AS b (account_id bigint, room int, endpoint_room int)
+        WHERE b.account_id = placed.account_id
+    ), CASE WHEN placed.webhook_id = 0 THEN :rows_max ELSE :endpoint_max::int END)
 )
 UPDATE push AS p
 SET due_at = :now::timestamptz + :lease::interval, attempts = p.attempts + 1, is_claimed = true
-FROM due
-WHERE NOT due.is_stale AND p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.push_id])
+FROM allowed
+WHERE p.account_id = ANY (ARRAY[allowed.account_id]) AND p.push_id = ANY (ARRAY[allowed.push_id])
 RETURNING p.account_id, p.push_id, p.message_id, p.dialect, p.kind,
     CASE
         WHEN p.webhook_id = 0 THEN p.url
@@ -234,7 +254,8 @@ RETURNING p.account_id, p.push_id, p.message_id, p.dialect, p.kind,
 
 -- Records attempts. A failed push whose message has a later one is superseded, so that a late "Acknowledged" cannot
 -- follow "Delivered"; but not receipts for SMPP, since a message that came in parts has one for each. A negative
--- `took_ms`: nothing was sent, since the host's breaker was open, and the attempt does not count.
+-- `took_ms`: nothing was sent, since the address rests or the push cannot be signed: the attempt does not count, and
+-- nothing is superseded.
 -- name: pushes_record
 -- takes: results PushResult
 WITH result AS MATERIALIZED (
@@ -257,7 +278,7 @@ SET attempts = CASE WHEN d.took_ms < 0 THEN p.attempts - 1 ELSE p.attempts END,
     is_claimed = false
 FROM result AS d
 CROSS JOIN LATERAL (
-    SELECT d.outcome = :PushOutcome.PENDING AND EXISTS (
+    SELECT d.outcome = :PushOutcome.PENDING AND d.took_ms >= 0 AND EXISTS (
         SELECT FROM push AS later
         WHERE later.message_id = d.message_id AND later.account_id + 0 = d.account_id
             AND coalesce(later.event_id, later.push_id) > coalesce(d.event_id, d.push_id)

@@ -80,6 +80,14 @@ class ClaimedPushKey(msgspec.Struct, frozen=True, gc=False):
     push_id: int
 
 
+class BusyAccount(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `pushes_claim` is given."""
+
+    account_id: int
+    room: int
+    endpoint_room: int
+
+
 class ClaimedPush(msgspec.Struct, frozen=True, gc=False):
     """A row of `pushes_claim`."""
 
@@ -208,16 +216,19 @@ async def pushes_claim(
     full_webhook_ids: Sequence[int],
     held_push_ids: Sequence[int],
     rows_max: int,
+    busy: Sequence[BusyAccount],
+    endpoint_max: int,
     lease: timedelta,
 ) -> list[ClaimedPush]:
     """Claims due pushes of a lane. A message's pushes are posted one after the other: one waits while an earlier one
-    is claimed or due, in any process. A push that has failed and has a later one of its message is superseded
-    instead, unless it is being replayed. Receipts for SMPP, alerts and most events are never superseded. Endpoints
-    do not wait for each other, and their pushes are in the order of the events: one of an old event may be younger
-    (webhook_replay). The address of a push to one is the endpoint's present one, "" where it is disabled or removed.
-    The body is "" where it is no longer kept. `full_account_ids`, `full_webhook_ids`: accounts and endpoints that
-    have their share of places. `held_push_ids`: pushes that this process is posting; they do not lapse when the
-    clock is stepped forwards.
+    is claimed or due, in any process, or was never posted. A push that has failed and has a later one of its message
+    is superseded instead, unless it is being replayed. Receipts for SMPP, alerts and most events are never
+    superseded. Endpoints do not wait for each other, and their pushes are in the order of the events: one of an old
+    event may be younger (webhook_replay). The address of a push to one is the endpoint's present one, "" where it is
+    disabled or removed. The body is "" where it is no longer kept. `full_account_ids`, `full_webhook_ids`: accounts
+    whose own addresses, and endpoints that have their share of places. A claim takes no more for an endpoint than
+    `endpoint_max`, and for a recipient of an account of `busy` no more than it has room for; what is beyond stays
+    due. `held_push_ids`: pushes that this process is posting; they do not lapse when the clock is stepped forwards.
     """
     return await fetch_rows(
         db,
@@ -229,6 +240,8 @@ async def pushes_claim(
         full_webhook_ids,
         held_push_ids,
         rows_max,
+        *columns(busy, 3),
+        endpoint_max,
         lease,
     )
 
@@ -236,6 +249,7 @@ async def pushes_claim(
 async def pushes_record(db: Executor, *, results: Sequence[PushResult]) -> None:
     """Records attempts. A failed push whose message has a later one is superseded, so that a late "Acknowledged"
     cannot follow "Delivered"; but not receipts for SMPP, since a message that came in parts has one for each. A
-    negative `took_ms`: nothing was sent, since the host's breaker was open, and the attempt does not count.
+    negative `took_ms`: nothing was sent, since the address rests or the push cannot be signed: the attempt does not
+    count, and nothing is superseded.
     """
     await execute(db, _SQL["pushes_record"], *columns(results, 12))
