@@ -89,8 +89,9 @@ PUSH_IN_FLIGHT_MAX: Final = 1_000
 PUSH_IN_FLIGHT_PER_ACCOUNT_MAX: Final = (
     230  # and never more than are free; beyond it the account's pushes are not claimed
 )
-PUSH_IN_FLIGHT_PER_ENDPOINT_MAX: Final = 100  # and never more than its account has free: a slow one leaves room
-PUSH_IN_FLIGHT_PER_ENDPOINT_MIN: Final = 2  # whatever the others of its account take
+PUSH_IN_FLIGHT_PER_RECIPIENT_MAX: Final = 100  # a webhook endpoint, or the account's other addresses together; and
+# never more than the account has free, so that a slow one leaves room
+PUSH_IN_FLIGHT_PER_RECIPIENT_MIN: Final = 2  # however many the others of its account have
 WEBHOOKS_MAX: Final = 20  # of an account: each event is a push to each
 PUSH_TIMEOUT_S: Final = 10.0
 PUSH_LEASE_S: Final = 60.0
@@ -206,10 +207,14 @@ assert API_START_S + API_TIMEOUT_S < CARRIER_SUBMIT_TIMEOUT_S, (
 assert VALIDITY_S_MAX < API_ASK_S_MAX
 assert (
     2
-    * (PUSH_IN_FLIGHT_PER_ACCOUNT_MAX + PUSH_BATCH_MAX + (WEBHOOKS_MAX + 1) * (2 * PUSH_IN_FLIGHT_PER_ENDPOINT_MIN - 1))
+    * (
+        PUSH_IN_FLIGHT_PER_ACCOUNT_MAX
+        + PUSH_BATCH_MAX
+        + (WEBHOOKS_MAX + 1) * (2 * PUSH_IN_FLIGHT_PER_RECIPIENT_MIN - 1)
+    )
     <= PUSH_IN_FLIGHT_MAX
 ), "one account leaves half to others: its share and what claims take beyond it, also for its recipients' own places"
-assert PUSH_IN_FLIGHT_PER_ENDPOINT_MAX < PUSH_IN_FLIGHT_PER_ACCOUNT_MAX, "a webhook endpoint leaves room to others"
+assert PUSH_IN_FLIGHT_PER_RECIPIENT_MAX < PUSH_IN_FLIGHT_PER_ACCOUNT_MAX, "a recipient leaves room to others"
 assert PUSH_TIMEOUT_S < PUSH_LEASE_S, "a lease outlives the push it covers"
 assert RECEIPT_UNANSWERED_S_MIN > CARRIER_SUBMIT_TIMEOUT_S, "every submit under way when a receipt came has its answer"
 assert RECEIPT_UNANSWERED_S_MIN + RECEIPT_PARK_RETRY_S_MAX < RECEIPT_PARK_S_MAX, (

@@ -100,7 +100,7 @@ async def add(bank: Bank, account: Profile, events: int) -> None:
 async def test_three_endpoints_that_do_not_answer_leave_places_to_the_others_of_their_account(
     bank: Bank, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "PUSH_IN_FLIGHT_PER_ENDPOINT_MAX", 20)
+    monkeypatch.setattr(limits, "PUSH_IN_FLIGHT_PER_RECIPIENT_MAX", 20)
     monkeypatch.setattr(limits, "PUSH_IN_FLIGHT_PER_ACCOUNT_MAX", 46)
     monkeypatch.setattr(limits, "PUSH_BATCH_MAX", 40)
     account, box = await bank.account(), sink.box()

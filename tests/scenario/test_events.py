@@ -182,7 +182,7 @@ async def claimed(bank: Bank) -> list[ClaimedPush]:
             full_account_ids=[],
             full_webhook_ids=[],
             busy=[],
-            endpoint_max=100,
+            recipient_max=100,
             held_push_ids=[],
         )
     return sorted(rows, key=lambda row: int(row.push_id))

@@ -59,7 +59,7 @@ async def claim(
         full_account_ids=full or [],
         full_webhook_ids=[],
         busy=[],
-        endpoint_max=100,
+        recipient_max=100,
         held_push_ids=in_flight or [],
     )
     return sorted(row.push_id for row in rows)

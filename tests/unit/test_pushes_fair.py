@@ -42,16 +42,12 @@ def test_endpoints_leave_room_to_the_others_of_their_account_and_each_has_places
     for webhook_id in range(1, limits.WEBHOOKS_MAX + 1):
         while webhook_id not in places.full_webhook_ids():
             (busy,) = places.busy_accounts() or [
-                BusyAccount(
-                    account_id=account_id,
-                    room=limits.PUSH_BATCH_MAX,
-                    endpoint_room=limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MAX,
-                )
+                BusyAccount(account_id=account_id, room=limits.PUSH_IN_FLIGHT_PER_RECIPIENT_MAX)
             ]
-            places.take([push(account_id, webhook_id)] * busy.endpoint_room)
-            taken.append(busy.endpoint_room)
+            places.take([push(account_id, webhook_id)] * busy.room)
+            taken.append(busy.room)
     assert taken[:3] == [100, 65, 32], "half of what is free"
-    assert min(taken) == limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MIN
+    assert min(taken) == limits.PUSH_IN_FLIGHT_PER_RECIPIENT_MIN
     assert places.in_flight < limits.PUSH_IN_FLIGHT_MAX / 2
     assert not places.has_room(account_id, Counter())
     assert places.full_account_ids() == [], "its own addresses have places too"

@@ -13,8 +13,8 @@ OWN_ADDRESSES: Final = 0
 
 
 class PushPlaces:
-    """The pushes in flight. An account has no more places than are free, and an endpoint no more than its account has
-    free: so however many do not answer, there is room for another. `PUSH_IN_FLIGHT_PER_ENDPOINT_MIN` places are each
+    """The pushes in flight. An account has no more places than are free, and a recipient no more than its account has
+    free: so however many do not answer, there is room for another. `PUSH_IN_FLIGHT_PER_RECIPIENT_MIN` places are each
     recipient's own.
     """
 
@@ -45,17 +45,23 @@ class PushPlaces:
 
     def has_room(self, account_id: int, taken: Counter[int]) -> bool:
         """For another push to the account's own addresses, beside those reserved: `taken`, by account."""
-        share = min(limits.PUSH_IN_FLIGHT_PER_ACCOUNT_MAX, self.free() - taken.total())
-        return self._by_account[account_id] + taken[account_id] < share
+        free = min(limits.PUSH_IN_FLIGHT_PER_ACCOUNT_MAX, self.free() - taken.total()) - self._by_account[account_id]
+        places = self._by_recipient[account_id, OWN_ADDRESSES] + taken[account_id]
+        return places < min(limits.PUSH_IN_FLIGHT_PER_RECIPIENT_MAX, free)
 
     def busy_accounts(self) -> Sequence[BusyAccount]:
-        """How many more pushes a claim may take for a recipient, of each account that has some in flight. An endpoint
-        takes half of what its account has free at most.
+        """Accounts with pushes in flight, each with how many more a claim may take for one of its recipients: half of
+        what the account has free at most.
         """
-        least, most = limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MIN, limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MAX
         return [
-            BusyAccount(account_id=account_id, room=max(least, free), endpoint_room=max(least, min(most, free // 2)))
-            for account_id, free in ((account_id, self._free_of(account_id)) for account_id in self._by_account)
+            BusyAccount(
+                account_id=account_id,
+                room=max(
+                    limits.PUSH_IN_FLIGHT_PER_RECIPIENT_MIN,
+                    min(limits.PUSH_IN_FLIGHT_PER_RECIPIENT_MAX, self._free_of(account_id) // 2),
+                ),
+            )
+            for account_id in self._by_account
         ]
 
     def full_account_ids(self) -> Sequence[int]:
@@ -73,14 +79,8 @@ class PushPlaces:
     def _full(self) -> set[Recipient]:
         full = set()
         for recipient, places in self._by_recipient.items():
-            account_id, webhook_id = recipient
-            free = self._free_of(account_id)
-            is_full = (
-                free <= 0
-                if webhook_id == OWN_ADDRESSES
-                else places >= min(limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MAX, free)
-            )
-            if is_full and places >= limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MIN:
+            share = min(limits.PUSH_IN_FLIGHT_PER_RECIPIENT_MAX, self._free_of(recipient[0]))
+            if places >= max(limits.PUSH_IN_FLIGHT_PER_RECIPIENT_MIN, share):
                 full.add(recipient)
         return full
 

@@ -128,7 +128,7 @@ class Pusher:
         while places.free() <= 0:
             self._place_freed.clear()
             await self._place_freed.wait()
-        count = min(limits.PUSH_BATCH_MAX, max(1, places.free() // 4))  # which may all be of one account
+        count = min(limits.PUSH_BATCH_MAX, max(1, places.free() // 4))
         rows = await statements.pushes.pushes_claim(
             self._database,
             lane=lane,
@@ -138,7 +138,7 @@ class Pusher:
             full_account_ids=places.full_account_ids(),
             full_webhook_ids=places.full_webhook_ids(),
             busy=places.busy_accounts(),
-            endpoint_max=limits.PUSH_IN_FLIGHT_PER_ENDPOINT_MAX,
+            recipient_max=limits.PUSH_IN_FLIGHT_PER_RECIPIENT_MAX,
             held_push_ids=list(places.push_ids),
         )
         self.serve(rows)

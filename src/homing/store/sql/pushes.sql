@@ -176,9 +176,9 @@ RETURNING message_id, push_id
 -- Endpoints do not wait for each other, and their pushes are in the order of the events: one of an old event may be
 -- younger (webhook_replay). The address of a push to one is the endpoint's present one, "" where it is disabled or
 -- removed. The body is "" where it is no longer kept. `full_account_ids`, `full_webhook_ids`: accounts whose own
--- addresses, and endpoints that have their share of places. A claim takes no more for an endpoint than `endpoint_max`,
--- and for a recipient of an account of `busy` no more than it has room for; what is beyond stays due. `held_push_ids`:
--- pushes that this process is posting; they do not lapse when the clock is stepped forwards.
+-- addresses, and endpoints that have their share of places. A claim takes no more for one recipient than
+-- `recipient_max`, and of an account of `busy` no more than its `room`; what is beyond stays due. `held_push_ids`: pushes
+-- that this process is posting; they do not lapse when the clock is stepped forwards.
 -- name: pushes_claim -> rows ClaimedPush
 -- not null: url, body
 -- takes: busy BusyAccount
@@ -216,18 +216,21 @@ WITH due AS MATERIALIZED (
     FROM due
     WHERE due.is_stale AND p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.push_id])
 ), placed AS (
-    SELECT account_id, push_id, webhook_id,
+    SELECT account_id, push_id,
         row_number() OVER (PARTITION BY account_id, webhook_id ORDER BY due_at, push_id) AS nth
     FROM due
     WHERE NOT is_stale
 ), allowed AS MATERIALIZED (
     SELECT account_id, push_id
     FROM placed
-    WHERE nth <= coalesce((
-        SELECT CASE WHEN placed.webhook_id = 0 THEN b.room ELSE b.endpoint_room END
-        FROM unnest(:busy) AS b (account_id bigint, room int, endpoint_room int)
-        WHERE b.account_id = placed.account_id
-    ), CASE WHEN placed.webhook_id = 0 THEN :rows_max ELSE :endpoint_max::int END)
+    WHERE nth <= coalesce(
+        (
+            SELECT b.room
+            FROM unnest(:busy) AS b (account_id bigint, room int)
+            WHERE b.account_id = placed.account_id
+        ),
+        :recipient_max::int
+    )
 )
 UPDATE push AS p
 SET due_at = :now::timestamptz + :lease::interval, attempts = p.attempts + 1, is_claimed = true

@@ -85,7 +85,6 @@ class BusyAccount(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     account_id: int
     room: int
-    endpoint_room: int
 
 
 class ClaimedPush(msgspec.Struct, frozen=True, gc=False):
@@ -217,7 +216,7 @@ async def pushes_claim(
     held_push_ids: Sequence[int],
     rows_max: int,
     busy: Sequence[BusyAccount],
-    endpoint_max: int,
+    recipient_max: int,
     lease: timedelta,
 ) -> list[ClaimedPush]:
     """Claims due pushes of a lane. A message's pushes are posted one after the other: one waits while an earlier one
@@ -226,9 +225,9 @@ async def pushes_claim(
     superseded. Endpoints do not wait for each other, and their pushes are in the order of the events: one of an old
     event may be younger (webhook_replay). The address of a push to one is the endpoint's present one, "" where it is
     disabled or removed. The body is "" where it is no longer kept. `full_account_ids`, `full_webhook_ids`: accounts
-    whose own addresses, and endpoints that have their share of places. A claim takes no more for an endpoint than
-    `endpoint_max`, and for a recipient of an account of `busy` no more than it has room for; what is beyond stays
-    due. `held_push_ids`: pushes that this process is posting; they do not lapse when the clock is stepped forwards.
+    whose own addresses, and endpoints that have their share of places. A claim takes no more for one recipient than
+    `recipient_max`, and of an account of `busy` no more than its `room`; what is beyond stays due. `held_push_ids`:
+    pushes that this process is posting; they do not lapse when the clock is stepped forwards.
     """
     return await fetch_rows(
         db,
@@ -240,8 +239,8 @@ async def pushes_claim(
         full_webhook_ids,
         held_push_ids,
         rows_max,
-        *columns(busy, 3),
-        endpoint_max,
+        *columns(busy, 2),
+        recipient_max,
         lease,
     )
 
