@@ -900,6 +900,12 @@ def test_a_list_of_nothing_says_so_to_people_and_is_empty_to_programs(terminal: 
     assert terminal.json("sender", "list", account) == []
 
 
+def test_migrations_that_a_database_has_are_not_pending(terminal: Terminal) -> None:
+    terminal("account", "list")  # which migrates a database of an older release
+    assert terminal("migrate", "--pending").out == "nothing to do\n"
+    assert terminal.json("migrate", "--pending") == {"pending": []}
+
+
 # --- processes and databases ------------------------------------------------------------------------------------
 
 

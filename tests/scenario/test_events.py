@@ -441,7 +441,8 @@ async def test_who_moves_feeds_on_waits_for_nobody_and_nobody_for_them_in_turn(b
         await endpoint(bank, account)
     await bank.query("UPDATE event_feed SET read_at = now() - interval '31 days', expired_from_id = 0")
     first, last = (account.account_id for account in accounts)
-    expired: dict[str, Any] = {"expired_type": EventType.VERIFICATION_EXPIRED, "beyond_id": 7}
+    await verification(bank, first, 3)
+    expired: dict[str, Any] = {"expired_type": EventType.VERIFICATION_EXPIRED, "beyond_id": 7, "ids_min": 1}
     async with bank.databases[0].transaction() as transaction:
         await transaction.raw.execute("SELECT FROM event_feed WHERE account_id = $1 FOR NO KEY UPDATE", last)
         async with asyncio.timeout(2):
@@ -453,6 +454,38 @@ async def test_who_moves_feeds_on_waits_for_nobody_and_nobody_for_them_in_turn(b
     await statements.verifications.event_feeds_expired(bank.databases[1], **expired)
     await statements.events.event_feeds_rest(bank.databases[1], days=30)
     assert tuple((await bank.query(query, last))[0]) == (7, True)
+
+
+async def verification(bank: Bank, account_id: int, verification_id: int) -> None:
+    """One that has been verified."""
+    await bank.query(
+        "INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, sender, text,"
+        " code_hash, status, attempts_max, latest_id, created_at, expires_at)"
+        " VALUES ($1, $2, 3, 'a', '86', '86', 'S', '', '', 1, 5, $2, now(), now()) ON CONFLICT DO NOTHING",
+        account_id,
+        verification_id,
+    )
+
+
+async def test_a_feed_is_written_only_if_that_spares_a_look_at_a_verification(bank: Bank) -> None:
+    account = await bank.account()
+    await endpoint(bank, account)
+    await bank.query("UPDATE event_feed SET expired_from_id = 100 WHERE account_id = $1", account.account_id)
+
+    async def moved_to(beyond_id: int) -> tuple[int, bool]:
+        query = "SELECT xmin::text AS version, expired_from_id FROM event_feed WHERE account_id = $1"
+        (before,) = await bank.query(query, account.account_id)
+        await statements.verifications.event_feeds_expired(
+            bank.databases[0], expired_type=EventType.VERIFICATION_EXPIRED, beyond_id=beyond_id, ids_min=20
+        )
+        (after,) = await bank.query(query, account.account_id)
+        return after["expired_from_id"], before["version"] != after["version"]
+
+    assert await moved_to(150) == (100, False), "there is none to look at"
+    await verification(bank, account.account_id, 105)
+    assert await moved_to(110) == (100, False), "it is not far enough"
+    assert await moved_to(150) == (150, True)
+    assert await moved_to(200) == (150, False)
 
 
 async def test_a_replay_of_a_rare_type_looks_at_a_bounded_part_of_the_span(

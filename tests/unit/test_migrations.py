@@ -3,7 +3,7 @@
 import pytest
 
 from homing import errors
-from homing.store.migrate import Migration, available, check_compatible
+from homing.store.migrate import Migration, available, check_compatible, pending
 
 OURS = [Migration(1, "accounts", "", 1), Migration(2, "prices", "", 1), Migration(3, "routes", "", 3)]
 
@@ -37,3 +37,12 @@ def test_a_newer_schema_that_needs_newer_code_is_refused(applied: dict[int, int]
 def test_a_schema_of_another_branch_is_refused() -> None:
     with pytest.raises(errors.InvalidInput):
         check_compatible({1: 1, 3: 3}, [OURS[0], Migration(4, "others", "", 1)])
+
+
+def test_a_pending_migration_says_whether_all_processes_are_stopped_for_it() -> None:
+    assert [(each.name, each.stops_all) for each in pending({1: 1}, OURS)] == [
+        ("0002_prices", False),
+        ("0003_routes", True),
+    ]
+    assert [each.stops_all for each in pending({}, OURS)] == [False, False, False], "a new database has no processes"
+    assert pending({1: 1, 2: 1, 3: 3}, OURS) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from homing import errors, limits
 from homing.cli.context import (
@@ -27,6 +27,8 @@ from homing.common.private_files import make_data_folder, open_private
 from homing.store import statements
 
 API_WORKERS_AUTO_MAX: Final = 8
+STOPS_ALL: Final = "stop all processes first"
+WORKS_BESIDE: Final = "processes of the present release may keep running"
 
 
 if TYPE_CHECKING:
@@ -75,16 +77,27 @@ def serve(demo: bool, data: Path, http: str | None, smpp: str | None, console: s
 
 
 @click.command()
+@click.option("--pending", is_flag=True, help="Only list migrations, and which need all processes stopped.")
 @data_option
 @json_option
-def migrate(data: Path, as_json: bool) -> None:
+def migrate(data: Path, pending: bool, as_json: bool) -> None:
     """Migrate the database schema to this release. `homing serve` does this automatically.
 
     \b
     Example:  HOMING_DATABASE_URL=postgresql://homing@db/homing homing migrate
+              homing migrate --pending
     """
     from homing.store import migrate as migrations
 
+    if pending:
+        with errors_in_one_line(), database_url(data, may_create=False) as dsn:
+            listed = asyncio.run(migrations.read_pending(dsn))
+        lines = [f"{each.name}: {STOPS_ALL if each.stops_all else WORKS_BESIDE}" for each in listed]
+        print_reply(
+            Confirmation("\n".join(lines) or "nothing to do", {"pending": [asdict(each) for each in listed]}),
+            as_json,
+        )
+        return
     with errors_in_one_line(), database_url(data, may_create=True) as dsn:
         applied = asyncio.run(migrations.migrate(dsn))
     text = "\n".join(f"applied {name}" for name in applied) or "nothing to do"

@@ -52,9 +52,7 @@ class IdNodeLease:
 
     async def _take(self) -> None:
         requested_s = time.monotonic()
-        node = await statements.id_nodes.id_node_take(
-            self._database, owner=self._owner, lease=self._lease, nodes=ids.NODES
-        )
+        node = await statements.id_nodes.id_node_take(self._database, owner=self._owner, lease=self._lease)
         if node is None:
             raise errors.Overloaded(f"all {ids.NODES} node numbers are in use")
         self._source = ids.IdSource(node, self._clock_ms)

@@ -39,6 +39,16 @@ class Migration(msgspec.Struct, frozen=True):
     compatible_number: int
 
 
+class PendingMigration(msgspec.Struct, frozen=True):
+    """One that a database does not have yet. `stops_all`: processes of the release that the database is of cannot work
+    beside it, so all are stopped before.
+    """
+
+    name: str
+    compatible_number: int
+    stops_all: bool
+
+
 def available() -> list[Migration]:
     """Every migration of this release, in order."""
     folder = importlib.resources.files("homing.store").joinpath("sql").joinpath("migrations")
@@ -50,6 +60,33 @@ def available() -> list[Migration]:
             stated = COMPATIBLE.search(sql)
             migrations.append(Migration(number, match[2], sql, int(stated[1]) if stated else number))
     return sorted(migrations, key=lambda migration: migration.number)
+
+
+async def read_pending(dsn: str) -> list[PendingMigration]:
+    """What `migrate` would apply. Nothing is changed. Raises as it does."""
+    connection = await Connector(dsn).connect()
+    try:
+        if await connection.fetchval("SELECT to_regclass('migration')") is None:
+            return pending({}, available())
+        rows = await connection.fetch("SELECT number, coalesce(compatible_number, number) FROM migration")
+    finally:
+        await connection.close()
+    check_compatible(dict(rows), available())
+    return pending(dict(rows), available())
+
+
+def pending(applied: Mapping[int, int], migrations: Sequence[Migration]) -> list[PendingMigration]:
+    """`applied`: a database's migrations, each with its compatible number. A database without any has no processes."""
+    version = max(applied, default=None)
+    return [
+        PendingMigration(
+            f"{migration.number:04d}_{migration.name}",
+            migration.compatible_number,
+            version is not None and migration.compatible_number > version,
+        )
+        for migration in migrations
+        if migration.number not in applied
+    ]
 
 
 async def migrate(dsn: str) -> list[str]:

@@ -22,6 +22,7 @@ FORGET_S: Final = 20.0  # between two rounds in which the codes of expired verif
 FORGET_LOOKBACK: Final = timedelta(minutes=3)  # of a round; what is older is forgotten by the hour
 STORED_WITHIN: Final = timedelta(minutes=1)
 """After its id was given out a verification is stored, or never will be."""
+FEED_STEP_MS: Final = 60_000  # by which a feed is moved on at least: what is written for it, against what a look reads
 log = structlog.get_logger()
 
 
@@ -112,6 +113,9 @@ class ExpiredVerifications:
             return True
         beyond_id = ids.first_id_at(int((now - STORED_WITHIN).timestamp() * 1000))
         await statements.verifications.event_feeds_expired(
-            self._database, expired_type=EventType.VERIFICATION_EXPIRED, beyond_id=beyond_id
+            self._database,
+            expired_type=EventType.VERIFICATION_EXPIRED,
+            beyond_id=beyond_id,
+            ids_min=FEED_STEP_MS << ids.SHIFT,
         )
         return False

@@ -1,17 +1,17 @@
 -- Node numbers for message ids, each held by one process under a lease (store/id_nodes.py).
 
+-- One that is being taken by another process is passed over. None: all are held.
 -- name: id_node_take -> value?
-INSERT INTO id_node AS taken (node, owner, leased_until)
-SELECT free.node, :owner, now() + :lease::interval
-FROM (
-    SELECT number AS node
-    FROM generate_series(0, :nodes::int - 1) AS number
-    WHERE NOT EXISTS (SELECT FROM id_node AS held WHERE held.node = number AND leased_until > now())
+UPDATE id_node
+SET owner = :owner, leased_until = now() + :lease::interval
+WHERE node = (
+    SELECT free.node
+    FROM id_node AS free
+    WHERE free.leased_until <= now()
     ORDER BY random()
     LIMIT 1
-) AS free
-ON CONFLICT (node) DO UPDATE SET owner = excluded.owner, leased_until = excluded.leased_until
-    WHERE taken.leased_until <= now()
+    FOR UPDATE SKIP LOCKED
+)
 RETURNING node
 
 -- name: id_node_renew -> value?

@@ -176,8 +176,9 @@ WHERE v.account_id = ANY (ARRAY[expired.account_id]) AND v.verification_id = ANY
 RETURNING v.account_id, v.verification_id, v.number, v.reference, v.created_at, v.expires_at
 
 -- Moves feeds on to their earliest verification that may still expire, so that the next look begins there. A new one
--- has a later id than `beyond_id`. A feed that is locked stays where it is until the next look: who locks several does it
--- in their order (events_add).
+-- has a later id than `beyond_id`. A feed is written only if it moves by `ids_min` at least and the look is spared a
+-- verification, of whatever account. One that is locked stays where it is until the next look: who locks several does
+-- it in their order (events_add).
 -- name: event_feeds_expired
 -- slow
 WITH moved AS MATERIALIZED (
@@ -196,7 +197,11 @@ WITH moved AS MATERIALIZED (
     SELECT f.account_id, moved.from_id
     FROM moved
     JOIN event_feed AS f ON f.account_id = moved.account_id
-    WHERE moved.from_id > f.expired_from_id
+    WHERE moved.from_id - f.expired_from_id >= :ids_min::bigint
+        AND EXISTS (
+            SELECT FROM verification AS v
+            WHERE v.verification_id >= f.expired_from_id AND v.verification_id < moved.from_id
+        )
     FOR NO KEY UPDATE OF f SKIP LOCKED
 )
 UPDATE event_feed AS f

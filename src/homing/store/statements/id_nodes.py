@@ -12,8 +12,9 @@ from homing.store.rows import Executor, execute, fetch_row_or_none, single
 _SQL: Final = queries.load("id_nodes")
 
 
-async def id_node_take(db: Executor, *, owner: str, lease: timedelta, nodes: int) -> int | None:
-    return await fetch_row_or_none(db, _SQL["id_node_take"], single(int), owner, lease, nodes)
+async def id_node_take(db: Executor, *, owner: str, lease: timedelta) -> int | None:
+    """One that is being taken by another process is passed over. None: all are held."""
+    return await fetch_row_or_none(db, _SQL["id_node_take"], single(int), owner, lease)
 
 
 async def id_node_renew(db: Executor, *, lease: timedelta, owner: str) -> int | None:

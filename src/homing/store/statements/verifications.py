@@ -286,12 +286,15 @@ async def verifications_expire(
     )
 
 
-async def event_feeds_expired(db: Executor, *, beyond_id: int, expired_type: str) -> None:
+async def event_feeds_expired(db: Executor, *, beyond_id: int, expired_type: str, ids_min: int) -> None:
     """Moves feeds on to their earliest verification that may still expire, so that the next look begins there. A new
-    one has a later id than `beyond_id`. A feed that is locked stays where it is until the next look: who locks
+    one has a later id than `beyond_id`. A feed is written only if it moves by `ids_min` at least and the look is
+    spared a verification, of whatever account. One that is locked stays where it is until the next look: who locks
     several does it in their order (events_add).
     """
-    await execute(db, _SQL["event_feeds_expired"], beyond_id, expired_type, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    await execute(
+        db, _SQL["event_feeds_expired"], beyond_id, expired_type, ids_min, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
 
 
 async def verification_cancel(db: Executor, *, now: datetime, account_id: int, verification_id: int) -> int | None:
