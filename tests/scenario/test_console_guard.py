@@ -263,3 +263,11 @@ async def test_suspected_addresses_are_shown_by_their_hashes_with_the_reason(ser
         "41 numbers from one end user's network (/24); conversions: 1 observed, 30.2 expected; odds of SMS pumping"
         in shown.words
     )
+    lift = {"do": "lift", "digits": "ip-456789abcd", "account": str(account.account_id)}
+
+    async def released() -> Seen:
+        await page()
+        return await viewer.follow(await viewer.post("/guard", lift))
+
+    await until(released, lambda seen: "ip-456789abcd will be released within seconds" in seen.words)
+    await until(page, lambda page: "ip-456789abcd" not in page.words)

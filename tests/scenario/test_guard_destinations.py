@@ -3,17 +3,21 @@
 import json
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from homing import limits
 from homing.accounts.profile import Profile
 from homing.aggregation.guard_listener import GUARD_RISKS_S, GuardListener
+from homing.common import ids
 from homing.guard.persistence import restore_statistics
 from homing.guard.risk import LEARNED_NATS_MAX, LEVEL_NATS, DestinationRisks, RiskLevel
 from homing.guard.service import GUARD_RISK_DAYS
 from homing.learning.learner import RoutingLearner
 from homing.statistics.delta import Delta
+from homing.store import statements
+from homing.store.statements.guard import NewGuardAddress
 from tests.support.bank import Bank
 from tests.support.command import homing, homing_json
 from tests.support.server import new_database
@@ -167,3 +171,51 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
         watch.advance(now_s + turn * limits.GUARD_SNAPSHOT_S)
         await watch.save(bank.databases[0])
     assert await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name) == []
+
+
+async def test_a_suspected_address_is_listed_and_lifted_by_its_name(bank: Bank, account: Profile) -> None:
+    now_s = time.time()
+    minute = int(now_s) // 60
+    deltas = silent_network(account, minute)
+    learner = RoutingLearner()
+    learner.observe(deltas)
+    learner.update(now_s)
+    first_id = ids.first_id_at((minute - 20) * 60_000)
+    await statements.guard.guard_addresses_add(
+        bank.databases[0],
+        messages=[
+            NewGuardAddress(
+                message_id=first_id + n,
+                account_id=account.account_id,
+                app_id="app",
+                network="51010",
+                address=77,
+                prefix=7,
+                site=None,
+                number=n,
+            )
+            for n in range(80)
+        ],
+    )
+
+    now_s_of = [now_s - 30]
+
+    async def saved(watch: GuardListener) -> Any:
+        for _turn in range(2):
+            now_s_of.append(now_s_of[-1] + limits.GUARD_SNAPSHOT_S)
+            watch.advance(now_s_of[-1])
+            await watch.save(bank.databases[0])
+        return await homing_json(bank.dsn, "guard", "addresses", "--account", account.name)
+
+    watch, successor = GuardListener(lambda: learner), GuardListener(lambda: learner)
+    for each in (watch, successor):
+        each.observe(deltas)
+    (flagged,) = await saved(watch)
+    assert (flagged["name"], flagged["account"]) == ("ip-000000004d", account.name)
+    lift = ("guard", "lift", flagged["name"], "--account", account.name)
+    assert "will be released" in await homing(bank.dsn, *lift)
+    assert "is not currently suspected" in await homing(bank.dsn, *lift, status=1)
+    assert await saved(watch) == []
+    assert await saved(successor) == [], "it has read the messages of before"
+    (act,) = await bank.query("SELECT act, subject FROM audit WHERE kind = 'guard_address'")
+    assert (act["act"], act["subject"]) == ("update", flagged["name"])

@@ -180,6 +180,27 @@ def test_a_verdict_ends_and_an_address_that_converts_by_then_stays_free() -> Non
     assert all(standing.verdict is None for standing in model.standings.values())
 
 
+def test_a_lifted_verdict_ends_and_what_was_before_it_is_no_evidence_any_more() -> None:
+    before = [delta_of(1, number, minute=0) for number in range(40)]
+    key = 1, "app", 1
+    model, successor = model_of(), model_of()
+    model.observe(before)
+    model.update(300.0)
+    assert model.standings[key].verdict is not None
+    successor.lift(key, 302.0)  # one that starts anew reads lifts before it reads the messages
+    successor.observe(before)
+    for each in (model, successor):
+        each.lift(key, 302.0)
+        each.update(304.0)
+        assert key not in each.standings
+        each.observe([delta_of(1, number, minute=10) for number in range(100, 140)])
+        each.update(900.0)
+        assert each.standings[key].verdict is not None, "what comes later is"
+        each.lift(key, 302.0)  # the same again
+        each.update(902.0)
+        assert each.standings[key].verdict is not None
+
+
 def test_one_persons_repeated_requests_are_no_evidence() -> None:
     model = model_of()
     for _again in range(60):

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from homing import limits
+from homing.guard.address_model import ADDRESS_WINDOW_MIN
 from homing.guard.model import FraudModel
 from homing.guard.persistence import (
     SavedNetwork,
@@ -88,6 +89,7 @@ class GuardListener:
         now = datetime.fromtimestamp(now_s, UTC)
         if not self._is_restored:
             await self._restore(database, now)
+            await self._lift_addresses(database, now)
             await asyncio.to_thread(self.model.observe_addresses, await restore_addresses(database, now))
             self._is_restored = True
         if now_s - self._updated_s < limits.GUARD_SNAPSHOT_S:
@@ -96,6 +98,7 @@ class GuardListener:
         for row in await statements.guard.guard_verdicts_lifted(database, since=self._lifted_at):
             self.model.lift((row.account_id, row.app_id, row.network, row.digits))
             self._lifted_at = max(self._lifted_at, row.lifted_at)
+        await self._lift_addresses(database, now)
         if now_s - self._risks_s >= GUARD_RISKS_S:
             await self._read_settings(database, now)
         await asyncio.to_thread(self.model.observe_addresses, await take_addresses(database))
@@ -111,6 +114,13 @@ class GuardListener:
             self._deleted_s = now_s
             await statements.guard.guard_delete_old(database, before=now - timedelta(days=limits.GUARD_KEEP_DAYS))
             await statements.guard.guard_addresses_forget(database, before=now - GUARD_ADDRESSES_KEPT)
+            await statements.guard.guard_address_lifts_forget(database, before=now - GUARD_ADDRESSES_KEPT)
+
+    async def _lift_addresses(self, database: Database, now: datetime) -> None:
+        """All of the last hour, each time: older evidence counts no more anyway."""
+        since = now - timedelta(minutes=ADDRESS_WINDOW_MIN)
+        for row in await statements.guard.guard_address_lifts(database, since=since):
+            self.model.lift_address((row.account_id, row.app_id, row.address), row.lifted_at.timestamp())
 
     async def _read_settings(self, database: Database, now: datetime) -> None:
         """Operators' rules and risks, and once a day the risks that the days before taught."""

@@ -7,6 +7,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.admin import guard_settings
+from homing.admin.guard_addresses import is_address_name, lift_address, read_flagged_addresses
 from homing.cli import guard_tables as tables
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import AMOUNT, WholeNumberType, account_option, limit_option
@@ -16,6 +17,7 @@ from homing.guard.risk import RiskLevel, learn_risks
 from homing.guard.rules import RULES, RuleMode
 from homing.guard.service import read_country_traffic
 from homing.i18n.reasons import TITLES, reason_title
+from homing.reasons import encode_reason
 from homing.store import statements
 from homing.store.statements.guard import NamedGuardList
 from homing.text.numbers import dashed
@@ -355,21 +357,46 @@ async def verdicts(context: CommandContext, account: str | None, with_past: bool
     return Table(tables.VERDICTS, rows_with_titles, "No suspected number ranges.")
 
 
+@guard.command("addresses")
+@account_option
+@in_context
+async def addresses(context: CommandContext, account: str | None) -> Reply:
+    """List end users' addresses currently suspected of SMS pumping, and why.
+
+    Also network prefixes. Each has a name made of its hash: addresses are not stored.
+
+    \b
+    Example:  homing guard addresses
+    """
+    scope = None if account is None else await context.scope(account)
+    rows = [
+        {**msgspec.structs.asdict(each), "reason": encode_reason(each.reason)}
+        for each in await read_flagged_addresses(context.database, datetime.now(UTC), scope)
+    ]
+    return Table(tables.ADDRESSES, rows, "No suspected addresses.")
+
+
 @guard.command("lift")
 @click.argument("range", metavar="RANGE")
 @account_option
 @in_context
 async def lift(context: CommandContext, range: str, account: str | None) -> Reply:
-    """Release a range or a whole network that is not SMS pumping.
+    """Release a range, a whole network or an address that is not SMS pumping.
 
-    Clears the recorded evidence; `homing guard allow` prevents further detections.
+    Clears the recorded evidence; `homing guard allow` prevents further detections of a range or network. An address
+    is named as in `homing guard addresses`.
 
     \b
     Example:  homing guard lift 62812345
               homing guard lift 247-01
+              homing guard lift ip-05ab2c31d4
     """
     scope = None if account is None else await context.scope(account)
-    verdicts = await guard_settings.lift(context.database, range, scope)
+    if is_address_name(range):
+        async with context.database.transaction() as transaction:
+            verdicts = await lift_address(transaction, range, scope, datetime.now(UTC))
+    else:
+        verdicts = await guard_settings.lift(context.database, range, scope)
     return Confirmation(f"{range} will be released within seconds.", {"range": range, "verdicts": verdicts})
 
 

@@ -102,6 +102,13 @@ VERDICTS = (
     Column("until", "Until (UTC)", RECENT),
     Column("lifted_at", kind=TIME, programs_only=True),
 )
+ADDRESSES = (
+    Column("name", "Address", is_key=True),
+    Column("account", "Account"),
+    Column("reason", "Reason", REASON),
+    Column("since", "Since (UTC)", RECENT),
+    Column("until", "Until (UTC)", RECENT),
+)
 SUGGESTIONS = (
     Column("account", "Account"),
     Column("country", "Country"),

@@ -40,7 +40,7 @@ class UnreadableSecrets:
         self._process = process
         self._clock = clock
         self._waits: dict[Recipient, _Wait] = {}
-        self._noted = asyncio.Event()
+        self._has_waits = asyncio.Event()
         self._is_alarmed = False
 
     def note(self, recipient: Recipient, now: datetime) -> datetime:
@@ -48,7 +48,7 @@ class UnreadableSecrets:
         wait = self._waits.get(recipient)
         if wait is None:
             wait = self._waits[recipient] = _Wait(now, now + timedelta(seconds=UNSIGNED_WAIT_S))
-            self._noted.set()
+            self._has_waits.set()
         elif wait.due_at <= now:
             waited_s = (now - wait.since).total_seconds()
             wait.due_at = now + timedelta(seconds=min(max(waited_s, UNSIGNED_WAIT_S), UNSIGNED_WAIT_S_MAX))
@@ -57,7 +57,7 @@ class UnreadableSecrets:
     async def run(self) -> None:
         """Never returns; cancel it to stop."""
         while True:
-            await self._noted.wait()
+            await self._has_waits.wait()
             try:
                 await self.check()
             except errors.PlatformFailure as failure:
@@ -85,4 +85,4 @@ class UnreadableSecrets:
             await clear_alarms(self._database, PROCESS, UNREADABLE_SECRETS, self._process)
         self._is_alarmed = bool(unreadable)
         if not self._waits:
-            self._noted.clear()
+            self._has_waits.clear()

@@ -116,6 +116,7 @@ class AddressModel:
         self._ratios: dict[tuple[int, str], ConversionRatios] = {}
         self._observed: set[AddressKey] = set()
         self._verdicts: dict[AddressKey, Verdict] = {}
+        self._lifted: dict[AddressKey, float] = {}  # when an operator lifted a verdict, within the window
         self._minute = 0
         self.standings: Mapping[AddressKey, AddressStanding] = {}
 
@@ -138,6 +139,7 @@ class AddressModel:
             state = self._states.pop(key, None)
             if state is None:
                 state = _AddressState(part, tuple(keys[place + 1 :]))
+                state.released_s = self._lifted.get(key, 0.0)
             self._states[key] = state
             state.active_minute = max(state.active_minute, delta.minute)
             if delta.is_conversion:
@@ -307,11 +309,28 @@ class AddressModel:
             state.networks.clear()
             state.released_s = now_s
 
+    def lift(self, key: AddressKey, lifted_s: float) -> None:
+        """An operator's decision that an address or prefix is genuine: the evidence so far is dropped. The same lift
+        may come again, and before what it drops is observed.
+        """
+        if lifted_s <= self._lifted.get(key, 0.0):
+            return
+        self._lifted[key] = lifted_s
+        verdict, state = self._verdicts.get(key), self._states.get(key)
+        if verdict is not None and verdict.since_s <= lifted_s:
+            self._release(key, lifted_s)
+        if state is not None:
+            state.minutes = {minute: each for minute, each in state.minutes.items() if minute * 60.0 + 60.0 > lifted_s}
+            state.released_s = max(state.released_s, lifted_s)
+            state.times_flagged = 0
+            self._observed.add(key)
+
     # ---- bounds
 
     def _trim(self, minute: int) -> None:
         """Forgets the minutes beyond the window; a day later, that an address converted or was flagged."""
         oldest = minute - ADDRESS_WINDOW_MIN
+        self._lifted = {key: at_s for key, at_s in self._lifted.items() if at_s >= oldest * 60.0}
         for key, state in list(self._states.items()):
             for old in [each for each in state.minutes if each < oldest]:
                 del state.minutes[old]

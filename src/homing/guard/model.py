@@ -17,6 +17,7 @@ from homing.guard.risk import DestinationRisks
 from homing.guard.scoring import RangeScore, Scorer, odds_of
 from homing.guard.snapshot import (
     WHOLE_NETWORK,
+    AddressKey,
     Allowance,
     GuardSnapshot,
     NetworkKey,
@@ -370,6 +371,10 @@ class FraudModel:
             self.state.ranges[key].times_flagged = 0
             if network is not None:
                 network.flagged.pop(key[3], None)
+
+    def lift_address(self, key: AddressKey, lifted_s: float) -> None:
+        """The same of an end user's address or prefix, from a unix time on."""
+        self._addresses.lift(key, lifted_s)
 
 
 def _rate_of(network: NetworkState, expected_rate: ExpectedRate) -> float:

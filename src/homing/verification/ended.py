@@ -14,7 +14,7 @@ from homing.messages.events import add_events, verification_events
 from homing.model import EventType
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.verifications import VerificationRef
+from homing.store.statements.verifications import ExpiredVerification, VerificationRef, VerificationRow
 
 EXPIRED_SWEEP_S: Final = 5.0
 EXPIRED_BATCH_MAX: Final = 500
@@ -38,20 +38,21 @@ async def add_ended(
         ],
         now=now,
     )
-    verifications = [
-        EndedVerification(
-            account_id=row.account_id,
-            verification_id=row.verification_id,
-            type=ended[row.account_id, row.verification_id],
-            number=row.number,
-            reference=row.reference,
-            created_at=row.created_at,
-            expires_at=row.expires_at,
-            ended_at=row.ended_at,
-        )
-        for row in rows
-    ]
+    verifications = [_ended(row, ended[row.account_id, row.verification_id], row.ended_at) for row in rows]
     await add_events(transaction, dialects, verification_events(dialects, verifications))
+
+
+def _ended(row: VerificationRow | ExpiredVerification, type: EventType, ended_at: datetime | None) -> EndedVerification:
+    return EndedVerification(
+        account_id=row.account_id,
+        verification_id=row.verification_id,
+        type=type,
+        number=row.number,
+        reference=row.reference,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        ended_at=ended_at,
+    )
 
 
 class ExpiredVerifications:
@@ -95,19 +96,7 @@ class ExpiredVerifications:
             rows = await statements.verifications.verifications_expire(
                 transaction, expired_type=EventType.VERIFICATION_EXPIRED, now=now, rows_max=EXPIRED_BATCH_MAX
             )
-            expired = [
-                EndedVerification(
-                    account_id=row.account_id,
-                    verification_id=row.verification_id,
-                    type=EventType.VERIFICATION_EXPIRED,
-                    number=row.number,
-                    reference=row.reference,
-                    created_at=row.created_at,
-                    expires_at=row.expires_at,
-                    ended_at=None,
-                )
-                for row in rows
-            ]
+            expired = [_ended(row, EventType.VERIFICATION_EXPIRED, None) for row in rows]
             await add_events(transaction, self._dialects, verification_events(self._dialects, expired))
         if len(rows) == EXPIRED_BATCH_MAX:
             return True

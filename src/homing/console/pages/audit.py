@@ -26,6 +26,7 @@ KINDS: Final = {
     "console_user": N_("User"),
     "credential": N_("Credential"),
     "posting": N_("Money"),
+    "guard_address": N_("Guard: suspected address"),
     "guard_alert": N_("Guard: alerts"),
     "guard_budget": N_("Guard: budget"),
     "guard_list": N_("Guard: list"),

@@ -1,8 +1,7 @@
 """The guard: verdicts, decisions, savings, and the settings of operators."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +9,7 @@ from starlette.responses import Response
 
 from homing import errors, limits
 from homing.admin import guard_settings
+from homing.admin.guard_addresses import is_address_name, lift_address, read_flagged_addresses
 from homing.admin.setting_warnings import SettingWarning, push_address_warnings
 from homing.console import form_values
 from homing.console.languages import N_
@@ -17,12 +17,9 @@ from homing.console.navigation import STAFF, NavigationEntry, NavigationGroup
 from homing.console.page import Page, PageSection
 from homing.console.paging import moment_key, page_of, read_moment_key
 from homing.console.request_context import RequestContext
-from homing.guard.end_users import address_name
 from homing.guard.rules import RULES, RuleMode
-from homing.guard.snapshot import decode_snapshot
 from homing.i18n.reasons import TITLES
 from homing.model import GENERAL, GuardAction
-from homing.reasons import Reason
 from homing.store import statements
 from homing.store.statements.guard import ReasonCountRow, RuleSavingRow
 
@@ -52,16 +49,6 @@ LABELS: Final[Mapping[str, Any]] = {
 }
 
 
-class FlaggedAddress(msgspec.Struct, frozen=True):
-    """An end user's address or network prefix that is suspected. `name`: of its hash."""
-
-    name: str
-    account: str
-    reason: Reason
-    since: datetime
-    until: datetime
-
-
 class GuardSavings(msgspec.Struct, frozen=True):
     """Messages and their charge within 30 days: blocked, and those that monitoring would have blocked."""
 
@@ -85,7 +72,9 @@ async def show(context: RequestContext) -> Response:
     by_rule = await context.console_state.live.slow_cache.get(
         "guard_saved", lambda: statements.guard.guard_saved_by_rule(database, since=since)
     )
-    addresses = await context.console_state.live.cache.get("guard_addresses", lambda: _addresses(context))
+    addresses = await context.console_state.live.cache.get(
+        "guard_addresses", lambda: read_flagged_addresses(database, context.now)
+    )
     return context.page(
         "guard.html",
         addresses=[address for address in addresses if address.until > context.now],
@@ -101,36 +90,6 @@ async def show(context: RequestContext) -> Response:
     )
 
 
-async def _addresses(context: RequestContext) -> Sequence[FlaggedAddress]:
-    """End users' addresses with a verdict, by the latest snapshot; the newest first."""
-    row = await statements.guard.guard_snapshot_read(context.database)
-    if row is None:
-        return ()
-    try:
-        snapshot = await asyncio.to_thread(decode_snapshot, row.snapshot)
-    except msgspec.DecodeError:  # of another release, for a second or two
-        return ()
-    flagged = [(key, standing.verdict) for key, standing in snapshot.addresses.items() if standing.verdict is not None]
-    flagged.sort(key=lambda pair: -pair[1].since_s)
-    shown = flagged[: limits.CONSOLE_PAGE_ROWS]
-    names = {
-        each.account_id: each.name
-        for each in await statements.guard.guard_account_names(
-            context.database, account_ids=sorted({key[0] for key, _verdict in shown})
-        )
-    }
-    return [
-        FlaggedAddress(
-            name=address_name(hashed),
-            account=names.get(account_id, ""),
-            reason=verdict.reason,
-            since=datetime.fromtimestamp(verdict.since_s, UTC),
-            until=datetime.fromtimestamp(verdict.until_s, UTC),
-        )
-        for (account_id, _app_id, hashed), verdict in shown
-    ]
-
-
 async def change(context: RequestContext) -> Response:
     match context.field("do"):
         case "lift":
@@ -143,7 +102,10 @@ async def _lift(context: RequestContext) -> Response:
     digits, account = context.field("digits"), context.field("account")
     owner = await form_values.account_id(context, account) if account else None
     async with context.changing() as transaction:
-        await guard_settings.lift(transaction, digits, owner)
+        if is_address_name(digits):
+            await lift_address(transaction, digits, owner, context.now)
+        else:
+            await guard_settings.lift(transaction, digits, owner)
     return context.redirect("/guard", context.translate("{digits} will be released within seconds.", digits=digits))
 
 

@@ -376,6 +376,21 @@ WHERE g.message_id >= first_id_at(:since)
 ORDER BY g.message_id DESC
 LIMIT :rows_max
 
+-- Of verdicts on addresses or prefixes; gives the accounts. One that is lifted again is lifted from now on.
+-- name: guard_addresses_lift -> values
+-- takes: addresses FlaggedAddressKey
+INSERT INTO guard_address_lift AS l (account_id, app_id, address, lifted_at)
+SELECT account_id, app_id, address, now()
+FROM unnest(:addresses) AS f (account_id bigint, app_id text, address bigint)
+ON CONFLICT (account_id, app_id, address) DO UPDATE SET lifted_at = excluded.lifted_at
+RETURNING account_id
+
+-- name: guard_address_lifts -> rows GuardAddressLift
+SELECT account_id, app_id, address, lifted_at FROM guard_address_lift WHERE lifted_at > :since
+
+-- name: guard_address_lifts_forget
+DELETE FROM guard_address_lift WHERE lifted_at < :before
+
 -- name: guard_addresses_forget
 -- slow
 DELETE FROM guard_address WHERE message_id < first_id_at(:before)

@@ -346,6 +346,23 @@ class GuardAddressRow(msgspec.Struct, frozen=True, gc=False):
     is_conversion: bool
 
 
+class FlaggedAddressKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `guard_addresses_lift` is given."""
+
+    account_id: int
+    app_id: str
+    address: int
+
+
+class GuardAddressLift(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_address_lifts`."""
+
+    account_id: int
+    app_id: str
+    address: int
+    lifted_at: datetime
+
+
 class GuardAccountName(msgspec.Struct, frozen=True, gc=False):
     """A row of `guard_account_names`."""
 
@@ -643,6 +660,19 @@ async def guard_addresses_read(db: Executor, *, since: datetime, rows_max: int) 
     return await fetch_rows(
         db, _SQL["guard_addresses_read"], GuardAddressRow, since, rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
+
+
+async def guard_addresses_lift(db: Executor, *, addresses: Sequence[FlaggedAddressKey]) -> list[int]:
+    """Of verdicts on addresses or prefixes; gives the accounts. One that is lifted again is lifted from now on."""
+    return await fetch_rows(db, _SQL["guard_addresses_lift"], single(int), *columns(addresses, 3))
+
+
+async def guard_address_lifts(db: Executor, *, since: datetime) -> list[GuardAddressLift]:
+    return await fetch_rows(db, _SQL["guard_address_lifts"], GuardAddressLift, since)
+
+
+async def guard_address_lifts_forget(db: Executor, *, before: datetime) -> None:
+    await execute(db, _SQL["guard_address_lifts_forget"], before)
 
 
 async def guard_addresses_forget(db: Executor, *, before: datetime) -> None:
