@@ -65,7 +65,7 @@ async def run(folder: Path, rounds: int, seconds: float) -> list[Row]:
                         await measure_closed(homing, figures, seconds)
             async with database.connection() as connection:
                 chosen = await connection.raw.fetchval(
-                    'SELECT count(*) FROM message WHERE notes @> \'{"route": [{"code": "route.shares"}]}\''
+                    'SELECT count(*) FROM message WHERE notes::jsonb @> \'{"route": [{"code": "route.shares"}]}\''
                 )
                 decided = await connection.raw.fetchval("SELECT count(*) FROM guard_decision")
     ratio = statistics.median(on / off for on, off in zip(learnt.rates, plain.rates, strict=True))

@@ -34,10 +34,10 @@ async def test_decisions_are_counted_by_reason(server: Server, console: str) -> 
     account = await server.account()
     await server.query(
         "INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule,"
-        " reason, scope, charge_micro)"
-        " SELECT $1, now(), n, '', '861', 'CN', '', 1 + n % 2, 'network', jsonb_build_object('code',"
-        " 'guard.network_unconverted', 'values', jsonb_build_object('conversions', 0, 'expected', 9, 'odds', 50)), '',"
-        " 10000 FROM generate_series(1, 41) AS n",
+        " reason, reason_code, scope, charge_micro)"
+        " SELECT $1, now(), n, '', '861', 'CN', '', 1 + n % 2, 'network', json_build_object('code',"
+        " 'guard.network_unconverted', 'values', json_build_object('conversions', 0, 'expected', 9, 'odds', 50)),"
+        " 'guard.network_unconverted', '', 10000 FROM generate_series(1, 41) AS n",
         account.account_id,
     )
     _name, viewer = await signed_in(console, server.database)
@@ -188,12 +188,12 @@ async def test_decisions_go_page_by_page_and_none_is_left_out(server: Server, co
     account = await server.account()
     await server.query(
         "INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule,"
-        " reason, scope, charge_micro)"
+        " reason, reason_code, scope, charge_micro)"
         " SELECT $1, now() - interval '1 day' * (n / 40), n, '', '86' || 1000 + n, 'CN', '', 1,"
         " CASE WHEN n % 2 = 0 THEN 'range' ELSE 'flood' END,"
-        " jsonb_build_object('code', CASE WHEN n % 3 = 0 THEN 'guard.flood' ELSE 'guard.burst' END,"
-        " 'values', jsonb_build_object('messages', 1, 'limit', 1)), '', 1000"
-        " FROM generate_series(1, 120) AS n",
+        " json_build_object('code', code, 'values', json_build_object('messages', 1, 'limit', 1)), code, '', 1000"
+        " FROM generate_series(1, 120) AS n"
+        " CROSS JOIN LATERAL (SELECT CASE WHEN n % 3 = 0 THEN 'guard.flood' ELSE 'guard.burst' END AS code) AS c",
         account.account_id,
     )
     _name, viewer = await signed_in(console, server.database)

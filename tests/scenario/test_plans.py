@@ -199,10 +199,10 @@ SELECT 1, 'app', 'ID', '51010', (6281000000 + n)::text, '{REASON}', true, now() 
 FROM generate_series(1, {VERDICTS}) AS n;
 UPDATE guard_verdict SET lifted_at = until WHERE verdict_id % 1000 = 0;
 INSERT INTO guard_alert (account_id, url) VALUES (0, 'http://127.0.0.1/');
-INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason, scope,
-    charge_micro)
-SELECT n % 50 + 1, now() - n * interval '1 minute', n, 'app', '6281', 'ID', '51010', 2, 'range',
-    jsonb_build_object('code', CASE WHEN n % 50 = 0 THEN 'guard.flood' ELSE 'guard.burst' END), '', 1
+INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason,
+    reason_code, scope, charge_micro)
+SELECT n % 50 + 1, now() - n * interval '1 minute', n, 'app', '6281', 'ID', '51010', 2, 'range', '{REASON}',
+    CASE WHEN n % 50 = 0 THEN 'guard.flood' ELSE 'guard.burst' END, '', 1
 FROM generate_series(1, {DECISIONS}) AS n;
 INSERT INTO guard_address (message_id, account_id, app_id, network, address, prefix, number)
 SELECT first_id_at(now() - n * interval '1 minute'), n % 50 + 1, 'app', '51010', n, n, n

@@ -120,6 +120,7 @@ class GuardService:
                         action=decision.action,
                         rule=decision.rule,
                         reason=encode_reason(decision.reason),
+                        reason_code=decision.reason.code,
                         scope=decision.scope,
                         charge_micro=request.charge_micro,
                     )

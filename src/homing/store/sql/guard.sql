@@ -189,12 +189,13 @@ SELECT account_id, app_id, network, state FROM guard_network_state ORDER BY save
 
 -- name: guard_decisions_add
 -- takes: decisions NewGuardDecision
-INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason, scope,
-    charge_micro)
-SELECT account_id, at, message_id, app_id, number, country, network, action, rule, reason::jsonb, scope, charge_micro
-FROM unnest(:decisions) AS d (
+INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason,
+    reason_code, scope, charge_micro)
+SELECT account_id, at, message_id, app_id, number, country, network, action, rule, reason::json, reason_code, scope,
+    charge_micro
+FROM unnest(:decisions OF new_guard_decision) AS d (
     account_id bigint, at timestamptz, message_id bigint, app_id text, number text, country text, network text,
-    action smallint, rule text, reason text, scope text, charge_micro bigint
+    action smallint, rule text, reason text, reason_code text, scope text, charge_micro bigint
 )
 
 -- name: guard_decisions_of -> rows GuardDecisionRow

@@ -36,7 +36,7 @@ paid AS (
     SELECT account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, from_gift_micro, route_id, carrier_id,
-        notes::jsonb, :now::timestamptz + make_interval(secs => coalesce(hold_s, 0) + validity_s), registered, masked_text
+        notes::json, :now::timestamptz + make_interval(secs => coalesce(hold_s, 0) + validity_s), registered, masked_text
     FROM fresh
 ), queued AS (
     INSERT INTO queue (lane, message_id, account_id, due_at, expires_at)

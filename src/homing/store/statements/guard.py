@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
+from homing.store.rows import Executor, columns, composites, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("guard")
 
@@ -213,6 +213,7 @@ class NewGuardDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     action: int
     rule: str
     reason: str
+    reason_code: str
     scope: str
     charge_micro: int
 
@@ -522,7 +523,7 @@ async def guard_network_states_read(db: Executor, *, rows_max: int) -> list[Guar
 
 
 async def guard_decisions_add(db: Executor, *, decisions: Sequence[NewGuardDecision]) -> None:
-    await execute(db, _SQL["guard_decisions_add"], *columns(decisions, 12))
+    await execute(db, _SQL["guard_decisions_add"], composites(decisions))
 
 
 async def guard_decisions_of(
