@@ -389,7 +389,7 @@ async def test_money_and_quotas_that_come_to_their_end_are_told_once_by_whatever
         )
         window = [[86_400, int(datetime.now(UTC).timestamp() * 1000), 4]]
         await bank.query(
-            "INSERT INTO limit_use (account_id, scope, key, windows, ends_at) VALUES ($1, $2, '', $3::jsonb, now())",
+            "INSERT INTO limit_use (account_id, scope, key, windows, ends_at) VALUES ($1, $2, '', $3, now())",
             each.account_id,
             int(LimitScope.MESSAGES),
             json.dumps(window),

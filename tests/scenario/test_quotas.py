@@ -88,7 +88,7 @@ async def test_without_money_a_quota_is_not_used_up(bank: Bank) -> None:
     limited_account = msgspec.structs.replace(account, quotas={"": SendQuota(messages_per_day=100)})
     assert await outcomes(bank, limited_account, 10) == {list: 2, errors.InsufficientBalance: 8}
     (row,) = await bank.query(
-        "SELECT windows -> 0 ->> 2 AS used FROM limit_use WHERE account_id = $1", account.account_id
+        "SELECT windows::json -> 0 ->> 2 AS used FROM limit_use WHERE account_id = $1", account.account_id
     )
     assert row["used"] == "2"
 

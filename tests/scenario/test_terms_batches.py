@@ -141,7 +141,7 @@ async def test_a_limit_that_another_process_uses_between_reading_and_storing_is_
     outcomes = await decided(mine, [*batch, prepared(mine, account)])
     assert outcomes == [None, *(refused or [None]), None]
     windows = await bank.query(
-        "SELECT windows -> 0 ->> 2 AS used FROM limit_use WHERE account_id = $1", account.account_id
+        "SELECT windows::json -> 0 ->> 2 AS used FROM limit_use WHERE account_id = $1", account.account_id
     )
     assert [row["used"] for row in windows] == [str(most)]
     assert await stored(bank, account) == most + 1

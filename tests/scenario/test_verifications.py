@@ -361,7 +361,7 @@ async def test_an_apps_limit_counts_all_numbers_and_a_refusal_uses_up_nothing(
     kinds = Counter(type(each) for each in outcomes)
     assert kinds[SentCode] == 7
     assert kinds[SentCode] + kinds[errors.AppLimitReached] + kinds[errors.NumberLimitReached] == 30
-    (row,) = await engines.bank.query("SELECT windows -> 0 ->> 2 AS used FROM limit_use WHERE scope = 1")
+    (row,) = await engines.bank.query("SELECT windows::json -> 0 ->> 2 AS used FROM limit_use WHERE scope = 1")
     assert row["used"] == "7"
 
 
@@ -372,7 +372,7 @@ async def test_what_cannot_be_paid_for_uses_up_no_limit_and_leaves_nothing(engin
         *(engines.send(poor, n % 2, number_limits=limits) for n in range(20)), return_exceptions=True
     )
     assert Counter(type(each) for each in outcomes) == {SentCode: 2, errors.InsufficientBalance: 18}
-    (row,) = await bank.query("SELECT windows -> 0 ->> 2 AS used FROM limit_use")
+    (row,) = await bank.query("SELECT windows::json -> 0 ->> 2 AS used FROM limit_use")
     assert row["used"] == "2"
     counts = await bank.query(
         "SELECT (SELECT count(*) FROM verification) AS a, (SELECT count(*) FROM verification_message) AS b,"

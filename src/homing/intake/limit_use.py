@@ -4,7 +4,7 @@ A limit's window begins with the first message and is over after its period.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Self
 
@@ -22,7 +22,9 @@ Key = tuple[int, int, str]
 """Account, scope and key: the order in which all batches lock them, so that two cannot wait for each other."""
 Takes = Iterable[tuple[int, LimitTake]]
 """By account."""
-NO_WINDOWS: Final[Mapping[int, LimitWindow]] = {}
+Windows = Mapping[int, LimitWindow]
+"""By their periods in seconds."""
+NO_WINDOWS: Final[Windows] = {}
 
 
 class LimitsChanged(Exception):
@@ -38,7 +40,8 @@ class LimitUse:
         self._now_ms = int(now.timestamp() * 1000)
         self._stored = {(row.account_id, row.scope, row.key): row.windows for row in rows}
         self._under_way = {key: windows_under_way(windows, self._now_ms) for key, windows in self._stored.items()}
-        self._taken: dict[Key, dict[int, LimitWindow]] = {}
+        self._taken: dict[Key, Windows] = {}
+        self._firsts: dict[tuple[int, int], tuple[Mapping[int, int], Windows]] = {}
 
     @classmethod
     async def read(cls, database: Executor, takes: Takes, now: datetime) -> Self:
@@ -54,34 +57,56 @@ class LimitUse:
 
     def take(self, account_id: int, takes: Sequence[LimitTake]) -> errors.LimitReached | None:
         """Takes part in all of the limits, or in none: then why."""
-        taken: dict[Key, dict[int, LimitWindow]] = {}
+        taken: dict[Key, Windows] = {}
         for take in takes:
             key = (account_id, int(take.scope), take.key)
             windows = taken.get(key) or self._taken.get(key) or self._under_way.get(key, NO_WINDOWS)
-            taken[key] = dict(windows)
-            for period_s, most in take.bounds.items():
-                window = windows.get(period_s)
-                started_ms, used = (self._now_ms, 0) if window is None else (window.started_ms, window.used)
-                if used + take.amount > most:
-                    wait_s = math.ceil((started_ms - self._now_ms) / 1000 + period_s)
-                    return take.refusal(retry_after_s=min(max(wait_s, 1), period_s))
-                taken[key][period_s] = LimitWindow(period_s, started_ms, used + take.amount)
+            after = self._first(take) if not windows else self._more(windows, take)
+            if isinstance(after, errors.LimitReached):
+                return after
+            taken[key] = after
         self._taken.update(taken)
         return None
 
     def uses(self) -> list[NewLimitUse]:
         """What was taken, to be stored in the order of the keys."""
-        return [self._use(key, self._taken[key].values()) for key in sorted(self._taken)]
+        distinct = {id(windows): windows for windows in self._taken.values()}
+        written = {which: _written(windows) for which, windows in distinct.items()}
+        return [self._use(key, *written[id(self._taken[key])]) for key in sorted(self._taken)]
 
-    def _use(self, key: Key, windows: Collection[LimitWindow]) -> NewLimitUse:
+    def _first(self, take: LimitTake) -> Windows | errors.LimitReached:
+        """The windows that begin now. Those of all that were never used before are the same, and are made once."""
+        kind = (id(take.bounds), take.amount)
+        kept = self._firsts.get(kind)
+        if kept is None or kept[0] is not take.bounds:
+            after = self._more(NO_WINDOWS, take)
+            if isinstance(after, errors.LimitReached):
+                return after
+            kept = self._firsts[kind] = (take.bounds, after)
+        return kept[1]
+
+    def _more(self, windows: Windows, take: LimitTake) -> Windows | errors.LimitReached:
+        """Windows with what is taken."""
+        after = dict(windows)
+        for period_s, most in take.bounds.items():
+            window = windows.get(period_s)
+            started_ms, used = (self._now_ms, 0) if window is None else (window.started_ms, window.used)
+            if used + take.amount > most:
+                wait_s = math.ceil((started_ms - self._now_ms) / 1000 + period_s)
+                return take.refusal(retry_after_s=min(max(wait_s, 1), period_s))
+            after[period_s] = LimitWindow(period_s, started_ms, used + take.amount)
+        return after
+
+    def _use(self, key: Key, windows: str, ends_ms: int) -> NewLimitUse:
         return NewLimitUse(
-            account_id=key[0],
-            scope=key[1],
-            key=key[2],
-            windows=msgspec.json.encode(tuple(windows)).decode(),
-            ends_ms=max([window.ends_ms for window in windows]),
-            earlier=self._stored.get(key),
+            account_id=key[0], scope=key[1], key=key[2], windows=windows, ends_ms=ends_ms, earlier=self._stored.get(key)
         )
+
+
+def _written(windows: Windows) -> tuple[str, int]:
+    """As they are stored, and when the last is over."""
+    text = msgspec.json.encode(tuple(windows.values())).decode()
+    return text, max([window.ends_ms for window in windows.values()])
 
 
 def _keys(takes: Takes) -> list[LimitKey]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import asyncpg
 import msgspec
@@ -10,6 +11,8 @@ from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.rows import Executor
 from homing.store.statements.intake import AccountCharge, NewLimitUse, NewMessage, NewVerification, PaymentRow
+
+LIMIT_KEY: Final = "limit_use_pkey"
 
 
 class Payment(msgspec.Struct, frozen=True):
@@ -54,8 +57,10 @@ async def submit_on_terms(
             uses_held=sum(use.earlier is not None for use in uses),
             verifications=verifications,
         )
-    except asyncpg.SerializationError:  # by limits_kept: a limit was used for the first time meanwhile
-        return {}
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == LIMIT_KEY:  # a limit was used for the first time meanwhile
+            return {}
+        raise
     return _payments(rows)
 
 

@@ -20,9 +20,15 @@ ALPHABETS: Final[Mapping[CodeAlphabet, str]] = {
 
 
 def make_code(alphabet: CodeAlphabet, length: int) -> str:
-    """Each character is drawn from the system's randomness."""
+    """Drawn from the system's randomness, each code as likely as any other."""
     characters = ALPHABETS[alphabet]
-    return "".join(secrets.choice(characters) for _ in range(length))
+    base = len(characters)
+    drawn = secrets.randbelow(base**length)  # a draw for each character takes four times as long
+    code = ""
+    for _ in range(length):
+        drawn, digit = divmod(drawn, base)
+        code += characters[digit]
+    return code
 
 
 def plain_code(entered: str) -> str:
@@ -40,12 +46,13 @@ class CodeKeeper:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._key = vault.derive("hashes of verification codes")
+        self._keyed = hmac.new(vault.derive("hashes of verification codes"), digestmod=hashlib.sha256)
 
     def hash(self, message_id: int, code: str) -> bytes:
         """32 bytes: HMAC-SHA-256 of a code under the message that carries it. Equal codes of two messages differ."""
-        plain = plain_code(code).encode("utf-8", "replace")
-        return hmac.digest(self._key, b"%d:%s" % (message_id, plain), hashlib.sha256)
+        hashed = self._keyed.copy()  # the key is prepared once
+        hashed.update(b"%d:%s" % (message_id, plain_code(code).encode("utf-8", "replace")))
+        return hashed.digest()
 
     def seal(self, verification_id: int, code: str) -> bytes:
         return self._vault.seal(code, _about(verification_id))

@@ -1,7 +1,9 @@
 """Verifications: a code is made, sent, sent again, and checked. One engine for all dialects."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -54,6 +56,7 @@ DEFAULT_CODE_CHARS: Final = 6  # digits of a code without a template
 DEFAULT_TEXT: Final = f"{CODE_MARK} is your verification code"
 PERSON_LIMITS: Final = (SendLimit(unit="hour", period=1, most=5), SendLimit(unit="day", period=1, most=10))
 """Of an app's codes to one number, resent ones included: they keep a person from being flooded."""
+BOUNDS_KEPT: Final = 1_000  # of limits that apps have set
 LOOK_FIRST_S: Final = 5.0
 """After a code was sent, where it is sent again if it is likely lost."""
 NUMBER_LIMITS: Final = (SendLimit(unit="second", period=30, most=1), *PERSON_LIMITS)
@@ -444,19 +447,33 @@ def _group(text: str, code: str, sender: str, recipient: Recipient, notes: dict[
 def _limits(app: App, number: str, others: Sequence[SendLimit]) -> list[LimitTake]:
     takes = []
     if app.total_limit is not None:
-        takes.append(_take(LimitScope.APP_CODES, app.app_id, (app.total_limit,), errors.AppLimitReached))
+        takes.append(
+            LimitTake(
+                scope=LimitScope.APP_CODES,
+                key=app.app_id,
+                bounds=_bounds(app.total_limit),
+                amount=1,
+                refusal=errors.AppLimitReached,
+            )
+        )
     of_number = others if app.number_limit is None else (*others, app.number_limit)
     if of_number:
-        takes.append(_take(LimitScope.NUMBER_CODES, f"{app.app_id} {number}", of_number, errors.NumberLimitReached))
+        takes.append(
+            LimitTake(
+                scope=LimitScope.NUMBER_CODES,
+                key=f"{app.app_id} {number}",
+                bounds=_bounds(*of_number),
+                amount=1,
+                refusal=errors.NumberLimitReached,
+            )
+        )
     return takes
 
 
-def _take(
-    scope: LimitScope, key: str, send_limits: Sequence[SendLimit], refusal: type[errors.LimitReached]
-) -> LimitTake:
-    """Of two limits for the same period the last holds."""
-    bounds = {limit.period_s: limit.most for limit in send_limits}
-    return LimitTake(scope=scope, key=key, bounds=bounds, amount=1, refusal=refusal)
+@functools.lru_cache(maxsize=BOUNDS_KEPT)
+def _bounds(*send_limits: SendLimit) -> Mapping[int, int]:
+    """By period in seconds; of two limits for the same period the last holds."""
+    return MappingProxyType({limit.period_s: limit.most for limit in send_limits})
 
 
 def _first_step(flow: CodeFlow | None, app: App, now: datetime) -> datetime | None:

@@ -327,7 +327,7 @@ DELETE FROM send_quota WHERE account_id = :account_id AND app_id = :app_id RETUR
 -- name: quota_list -> rows QuotaUseRow
 -- null: message_windows, money_windows
 SELECT q.account_id, a.name AS account, q.app_id, q.messages_per_s, q.messages_per_day, q.money_per_day_micro,
-    m.windows::text AS message_windows, c.windows::text AS money_windows
+    m.windows AS message_windows, c.windows AS money_windows
 FROM send_quota AS q
 JOIN account AS a USING (account_id)
 LEFT JOIN limit_use AS m

@@ -84,8 +84,8 @@ LEFT JOIN paid AS p USING (account_id)
 -- struct: NewLimitUse
 
 -- As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits. Gives no
--- row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with `limits_overtaken`
--- when a use without an earlier one has been stored elsewhere meanwhile. Locks are taken in one order by all batches:
+-- row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with a unique
+-- violation when a use without an earlier one has been stored elsewhere meanwhile. Locks are taken in one order by all batches:
 -- uses that are stored, balances, new uses.
 -- name: submit_on_terms -> rows PaymentRow
 -- takes: charges AccountCharge, messages NewMessage, uses NewLimitUse, verifications NewVerification
@@ -98,7 +98,7 @@ WITH used AS MATERIALIZED (
     FROM used AS n
     JOIN limit_use AS u
         ON u.account_id = ANY (ARRAY[n.account_id]) AND u.scope = ANY (ARRAY[n.scope]) AND u.key = ANY (ARRAY[n.key])
-    WHERE n.earlier IS NOT NULL AND u.windows = n.earlier::jsonb
+    WHERE n.earlier IS NOT NULL AND u.windows = n.earlier
     ORDER BY n.account_id, n.scope, n.key
     FOR UPDATE OF u
 ), charge AS MATERIALIZED (
@@ -108,20 +108,18 @@ WITH used AS MATERIALIZED (
 -- here: paid_messages
 , use_changed AS (
     UPDATE limit_use AS u
-    SET windows = n.windows::jsonb, ends_at = to_timestamp(n.ends_ms / 1000.0)
+    SET windows = n.windows, ends_at = to_timestamp(n.ends_ms / 1000.0)
     FROM used AS n
     JOIN paid AS p USING (account_id)
     WHERE n.earlier IS NOT NULL
         AND u.account_id = ANY (ARRAY[n.account_id]) AND u.scope = ANY (ARRAY[n.scope]) AND u.key = ANY (ARRAY[n.key])
 ), use_added AS (
     INSERT INTO limit_use (account_id, scope, key, windows, ends_at)
-    SELECT n.account_id, n.scope, n.key, n.windows::jsonb, to_timestamp(n.ends_ms / 1000.0)
+    SELECT n.account_id, n.scope, n.key, n.windows, to_timestamp(n.ends_ms / 1000.0)
     FROM used AS n
     JOIN paid AS p USING (account_id)
     WHERE n.earlier IS NULL
     ORDER BY n.account_id, n.scope, n.key
-    ON CONFLICT DO NOTHING
-    RETURNING account_id
 ), code_added AS (
     INSERT INTO verification (
         -- here: new_verification_columns
@@ -138,10 +136,6 @@ SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
         AS available_micro
 FROM charge AS a
 LEFT JOIN paid AS p USING (account_id)
-WHERE limits_kept(
-    (SELECT count(*) FROM use_added)
-    = (SELECT count(*) FROM used AS n JOIN paid AS own USING (account_id) WHERE n.earlier IS NULL)
-)
 
 -- A code that is to be sent, with its first message's ID.
 -- struct: NewVerification
@@ -175,7 +169,7 @@ FROM unnest(:verifications OF new_verification) AS v (
 -- name: limits_read -> rows StoredLimitUse
 -- takes: keys LimitKey
 SELECT u.account_id, u.scope, u.key, u.windows
-FROM unnest(:keys) AS k (account_id bigint, scope smallint, key text)
+FROM unnest(:keys OF limit_key) AS k (account_id bigint, scope smallint, key text)
 JOIN limit_use AS u
     ON u.account_id = ANY (ARRAY[k.account_id]) AND u.scope = ANY (ARRAY[k.scope]) AND u.key = ANY (ARRAY[k.key])
 
@@ -183,7 +177,7 @@ JOIN limit_use AS u
 -- name: limits_lock -> rows StoredLimitUse
 -- takes: keys LimitKey
 SELECT u.account_id, u.scope, u.key, u.windows
-FROM unnest(:keys) AS k (account_id bigint, scope smallint, key text)
+FROM unnest(:keys OF limit_key) AS k (account_id bigint, scope smallint, key text)
 JOIN limit_use AS u
     ON u.account_id = ANY (ARRAY[k.account_id]) AND u.scope = ANY (ARRAY[k.scope]) AND u.key = ANY (ARRAY[k.key])
 ORDER BY k.account_id, k.scope, k.key

@@ -191,8 +191,8 @@ async def submit_on_terms(
     verifications: Sequence[NewVerification],
 ) -> list[PaymentRow]:
     """As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits.
-    Gives no row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with
-    `limits_overtaken` when a use without an earlier one has been stored elsewhere meanwhile. Locks are taken in one
+    Gives no row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with a
+    unique violation when a use without an earlier one has been stored elsewhere meanwhile. Locks are taken in one
     order by all batches: uses that are stored, balances, new uses.
     """
     return await fetch_rows(
@@ -216,12 +216,12 @@ async def verifications_add(db: Executor, *, now: datetime, verifications: Seque
 
 async def limits_read(db: Executor, *, keys: Sequence[LimitKey]) -> list[StoredLimitUse]:
     """What is used up of limits. What was never used has no row."""
-    return await fetch_rows(db, _SQL["limits_read"], StoredLimitUse, *columns(keys, 3))
+    return await fetch_rows(db, _SQL["limits_read"], StoredLimitUse, composites(keys))
 
 
 async def limits_lock(db: Executor, *, keys: Sequence[LimitKey]) -> list[StoredLimitUse]:
     """The same, locked in the order of the keys."""
-    return await fetch_rows(db, _SQL["limits_lock"], StoredLimitUse, *columns(keys, 3))
+    return await fetch_rows(db, _SQL["limits_lock"], StoredLimitUse, composites(keys))
 
 
 async def answered_calls_take(
