@@ -1,10 +1,14 @@
-"""Codes that were sent before the first message's hash stood in the verification's row can be checked after it does."""
+"""An upgrade keeps codes, limits and the guard's decisions: what was sent can be checked, what was used stays used."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from homing.model import CheckOutcome
+from homing import errors
+from homing.intake.limit_use import LimitUse
+from homing.intake.terms import LimitTake
+from homing.model import CheckOutcome, LimitScope
+from homing.reasons import Reason, ReasonCode, decode_reason
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.migrate import available, migrate
@@ -20,10 +24,18 @@ VALUES (1, {FIRST}, 2, 'app', '8613800000000', '8613800000000', '', '##code##', 
     now() + interval '1 hour');
 INSERT INTO verification_message (account_id, message_id, verification_id, code_hash)
 VALUES (1, {FIRST}, {FIRST}, 'first'), (1, {AGAIN}, {FIRST}, 'again');
+INSERT INTO limit_use (account_id, scope, key, windows, ends_at)
+VALUES (1, {int(LimitScope.NUMBER_CODES)}, 'app 8613800000000',
+    jsonb_build_array(jsonb_build_array(86400, (extract(epoch FROM now()) * 1000)::bigint, 9)),
+    now() + interval '1 day');
+INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason, scope,
+    charge_micro)
+VALUES (1, now(), {FIRST}, 'app', '8613800000000', 'CN', '46000', 1, 'burst',
+    '{{"code": "guard.burst", "values": {{"messages": 9, "limit": 8}}}}', '8613800000', 31000);
 """
 
 
-async def test_codes_that_were_sent_before_can_be_checked_by_each_of_their_messages(postgres: str, worker: str) -> None:
+async def test_codes_limits_and_decisions_of_before_are_kept(postgres: str, worker: str) -> None:
     dsn = await new_database(postgres, f"verifications_upgrade_{worker}")
     connection = await asyncpg.connect(dsn)
     await connection.execute(
@@ -56,4 +68,19 @@ async def test_codes_that_were_sent_before_can_be_checked_by_each_of_their_messa
         row = await statements.verifications.verification_find(database, account_id=1, message_id=message_id, now=now)
         assert row is not None
         assert row.verification_id == FIRST
+    take = LimitTake(
+        scope=LimitScope.NUMBER_CODES,
+        key="app 8613800000000",
+        bounds={86_400: 10},
+        amount=1,
+        refusal=errors.NumberLimitReached,
+    )
+    limit_use = await LimitUse.read(database, [(1, take)], now)
+    assert [limit_use.take(1, [take]) is None for _ in range(2)] == [True, False], "nine of ten were used before"
+    (decision,) = await statements.guard.guard_decisions_of(database, account_id=1, rule=None, rows_max=9)
+    assert decode_reason(decision.reason) == Reason.of(ReasonCode.GUARD_BURST, messages=9, limit=8)
+    (count,) = await statements.guard.guard_reason_counts(
+        database, since=now - timedelta(minutes=1), before=now + timedelta(minutes=1), account_id=None
+    )
+    assert (count.reason_code, count.messages) == ("guard.burst", 1)
     await database.close()
