@@ -164,6 +164,14 @@ class CheckOutcome(enum.IntEnum):
     UNKNOWN = 6  # the account has no such verification
 
 
+class ReceiptState(enum.IntEnum):
+    """What is known of a message that has left. `LOST`: it failed, or its receipt is negative."""
+
+    NONE = 0
+    DELIVERED = 1
+    LOST = 2
+
+
 class CodeAlphabet(enum.IntEnum):
     """What codes are made of."""
 

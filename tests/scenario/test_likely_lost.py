@@ -14,7 +14,7 @@ from homing.dialects.registry import DIALECTS
 from homing.learning.outlook import AGES_S, CarrierOutlook, Outlook
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
-from homing.model import CheckOutcome
+from homing.model import CheckOutcome, ReceiptState
 from homing.routing.rules import RouteScope
 from homing.states import MessageState
 from homing.store import statements
@@ -146,10 +146,14 @@ async def test_a_code_goes_again_once_when_most_answers_would_have_come(shop: Sh
     assert await shop.engines.check(shop.account, sent, CODE) is CheckOutcome.VERIFIED
     (resent, _first) = await shop.engines.bank.query(counted)
     assert resent["converted"] == 1, "it was the last delivered one"
-    (sums,) = await statements.learning.learn_resent(
-        shop.engines.bank.plain, since=shop.engines.clock() - timedelta(hours=1)
+    rows = await statements.learning.learn_resent(
+        shop.engines.bank.plain, since=shop.engines.clock() - timedelta(hours=1), minutes_from=0
     )
-    assert (sums.sent, sums.delivered, sums.undelivered, sums.converted) == (1, 1, 0, 1)
+    again, superseded = sorted(rows, key=lambda row: row.superseded)
+    assert (again.sent, again.delivered, again.undelivered, again.converted) == (1, 1, 0, 1)
+    assert again.conversion_bucket >= 0
+    assert (superseded.superseded, superseded.superseded_receipt, superseded.converted) == (1, ReceiptState.NONE, 0)
+    assert 40 <= superseded.superseded_age_s <= 65
 
 
 async def test_a_negative_receipt_sends_the_code_by_another_carrier_soon(shop: Shop) -> None:

@@ -8,7 +8,8 @@ from homing.lab.resend_tables import OutlookTables
 from homing.lab.resends import PERSON_DTYPE, RESENT, resend_scenario, run_resends
 from homing.lab.world import World
 from homing.learning.learner import RoutingLearner
-from homing.learning.outlook import AGES_S, CarrierOutlook, EarlierMessage, Outlook, ReceiptState, best_resend
+from homing.learning.outlook import AGES_S, CarrierOutlook, EarlierMessage, Outlook, best_resend
+from homing.model import ReceiptState
 from homing.routing.cells import CellKey
 from homing.text.numbers import Numbering
 
@@ -40,7 +41,7 @@ def test_arrays_decide_as_the_function_of_one_person() -> None:
             person["sent_s"][slot] = rng.uniform(100, 299)
             person["receipt_s"][slot] = rng.choice((200.0, np.inf))
             person["receipt"][slot] = rng.integers(1, 3)
-    carriers, gains = tables.gains(people, now_s)
+    carriers, gains, _open_shares = tables.gains(people, now_s)
     for person, carrier, gain in zip(people, carriers, gains, strict=True):
         earlier = [
             EarlierMessage(

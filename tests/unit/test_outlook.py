@@ -7,12 +7,12 @@ from homing.learning.outlook import (
     CarrierOutlook,
     EarlierMessage,
     Outlook,
-    ReceiptState,
     age_of_gain,
     best_resend,
     share_at,
     willingness,
 )
+from homing.model import ReceiptState
 from homing.verification.personal_failures import is_personal
 
 ANSWERS = tuple(min(1.0, age_s / 60) for age_s in AGES_S)

@@ -71,8 +71,7 @@ class GuardListener:
             restore_statistics(self.model.state, delta_of(cell), cell.conversion_times)
 
     def observe(self, deltas: Sequence[Delta]) -> None:
-        """Of messages to people who are likely lost the conversions alone: the first message stands for the person."""
-        self.model.observe([_conversions_of(delta) if delta.resent else delta for delta in deltas])
+        self.model.observe(deltas)
 
     def advance(self, now_s: float) -> None:
         self._now_s = now_s
@@ -235,7 +234,3 @@ def _verdicts_of(snapshot: GuardSnapshot, now_s: float) -> dict[RangeKey, Verdic
         if limits_of_network.verdict is not None and limits_of_network.verdict.until_s > now_s
     }
     return {**snapshot.verdicts, **networks}
-
-
-def _conversions_of(delta: Delta) -> Delta:
-    return msgspec.structs.replace(delta, submitted=0, sent=0, delivered=0, undelivered=0, receipt_bucket=-1)

@@ -13,10 +13,12 @@ import msgspec
 import structlog
 
 from homing import limits
+from homing.common import histogram
 from homing.guard.snapshot import GuardSnapshot
 from homing.learning.adaptive import AdaptiveRouting, ShareDecision
 from homing.learning.fake_receipts import FakeReceiptSign, find_fakes
 from homing.learning.learner import RoutingLearner
+from homing.model import PeriodGrain
 from homing.reasons import encode_reason
 from homing.routing.catalogue import Catalogue
 from homing.routing.catalogue_cache import decode_scope, encode_scope
@@ -26,7 +28,7 @@ from homing.statistics.delta import Delta
 from homing.statistics.history import delta_of
 from homing.store import statements
 from homing.store.database import Database
-from homing.store.statements.learning import NewFake, NewOutlook, NewShares, SharesKey, SharesRow
+from homing.store.statements.learning import NewFake, NewOutlook, NewShares, ResentSums, SharesKey, SharesRow
 from homing.store.statements.statistics import StatisticsCell
 
 LEARN_BUSY_SHARE_MAX: Final = 0.2  # of the time that updates may take: long updates come less often
@@ -35,7 +37,7 @@ LEARN_SETTINGS_S: Final = 30.0  # between two reads of the apps' settings
 OUTLOOKS_S: Final = 30.0
 """Between two stores of outlooks, for apps whose likely lost codes go out again."""
 RESENT_SPAN: Final = timedelta(days=2)
-"""Of the restored past: what is older weighs a sixtieth."""
+"""Of the restored past, without what says nothing of carriers: what is older weighs a sixtieth."""
 OUTLOOKS_KEPT: Final = timedelta(hours=1)
 log = structlog.get_logger()
 
@@ -63,6 +65,7 @@ class RoutingListener:
         self._expired_s = 0.0
         self._outlooks_s = 0.0
         self._is_without_resent = False
+        self._minutes_from = 0  # from which minute on the past was restored by minute, before it by hour
 
     def start(self, cells: Sequence[StatisticsCell]) -> None:
         if not cells:
@@ -71,12 +74,17 @@ class RoutingListener:
         for cell in cells:
             if cell.converted:
                 reported[cell.account_id, cell.app_id] = (cell.minute + cell.grain) * 60.0
+        self._minutes_from = max(
+            (cell.minute + cell.grain for cell in cells if cell.grain != PeriodGrain.MINUTE), default=0
+        )
         self.learner.begin_restore(max((cell.minute + cell.grain) * 60.0 for cell in cells), reported)
         for cell in cells:
             self.learner.restore(delta_of(cell), cell.receipt_times, cell.conversion_times)
 
     def observe(self, deltas: Sequence[Delta]) -> None:
-        self.learner.observe(self._guard().without_fraud([delta for delta in deltas if not delta.resent]))
+        if not self._is_without_resent:  # until then they are observed as they are stored, and taken back with the rest
+            deltas = [msgspec.structs.replace(delta, resent=False) for delta in deltas if not delta.superseded]
+        self.learner.observe(self._guard().without_fraud(deltas))
 
     def advance(self, now_s: float) -> None:
         self._now_s = now_s
@@ -179,27 +187,21 @@ class RoutingListener:
         await statements.learning.learn_outlooks_forget(database, before=at - OUTLOOKS_KEPT)
 
     async def _leave_out_resent(self, database: Database) -> None:
-        """Takes back from the restored past what went out since it was likely lost: the stored statistics have it."""
-        since = datetime.fromtimestamp(self._now_s, UTC) - RESENT_SPAN
-        for row in await statements.learning.learn_resent(database, since=since):
-            self.learner.restore(
-                Delta(
-                    minute=row.minute,
-                    account_id=row.account_id,
-                    app_id=row.app_id,
-                    country=row.country,
-                    network=row.network,
-                    block="",
-                    carrier_id=row.carrier_id,
-                    sender="",
-                    sent=-row.sent,
-                    delivered=-row.delivered,
-                    undelivered=-row.undelivered,
-                    converted=-row.converted,
-                ),
-                (),
-                (),
-            )
+        """Takes back from the restored past what says nothing of carriers since codes left again: the stored statistics
+        have it. What superseded messages still count for is calculated by the rates without it.
+        """
+        rows = await statements.learning.learn_resent(
+            database,
+            since=datetime.fromtimestamp(self._now_s, UTC) - RESENT_SPAN,
+            minutes_from=self._minutes_from,
+        )
+        for row in rows:
+            self.learner.restore(_taken_back(row), (), _delays_taken_back(row))
+        superseded = [row for row in rows if row.superseded]
+        if superseded:
+            await asyncio.to_thread(self.learner.update, self._now_s - LEARN_LAG_S)
+            for row in superseded:
+                self.learner.restore(_superseded(row), (), ())
         self._is_without_resent = True
 
     def _outlooks(self, apps: Set[tuple[int, str]]) -> list[NewOutlook]:
@@ -257,6 +259,45 @@ async def _store_signs(database: Database, signs: Sequence[FakeReceiptSign], at:
         fakes=[
             NewFake(carrier_id=sign.carrier_id, kind=sign.kind, reason=encode_reason(sign.reason)) for sign in signs
         ],
+    )
+
+
+def _taken_back(row: ResentSums) -> Delta:
+    return msgspec.structs.replace(
+        _cohort_of(row),
+        sent=-row.sent,
+        delivered=-row.delivered,
+        undelivered=-row.undelivered,
+        converted=-row.converted,
+    )
+
+
+def _delays_taken_back(row: ResentSums) -> Sequence[int]:
+    delays = histogram.empty()
+    if row.conversion_bucket >= 0:
+        delays[row.conversion_bucket] = -row.converted
+    return delays
+
+
+def _superseded(row: ResentSums) -> Delta:
+    return msgspec.structs.replace(
+        _cohort_of(row),
+        superseded=row.superseded,
+        superseded_age_s=row.superseded_age_s,
+        superseded_receipt=row.superseded_receipt,
+    )
+
+
+def _cohort_of(row: ResentSums) -> Delta:
+    return Delta(
+        minute=row.minute,
+        account_id=row.account_id,
+        app_id=row.app_id,
+        country=row.country,
+        network=row.network,
+        block="",
+        carrier_id=row.carrier_id,
+        sender="",
     )
 
 

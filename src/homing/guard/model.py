@@ -8,6 +8,8 @@ concludes is a snapshot (guard/snapshot.py). docs/internals/guard.md describes t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from homing.common import histogram
 from homing.guard.address_model import AddressDelta, AddressModel
 from homing.guard.budgets import UsageCounter
@@ -90,10 +92,13 @@ class FraudModel:
         network = state.network(delta.account_id, delta.app_id, delta.country, delta.network)
         app = network.app
         network.active_s = max(network.active_s, delta.minute * 60.0)
+        if delta.submitted:
+            self._usage.observe(delta)
+        if delta.resent:  # the first message stands for the request, whichever of them brings the person back
+            delta = msgspec.structs.replace(delta, submitted=0)
         submitted, converted = float(delta.submitted), float(delta.converted)
         if submitted:
             network.carriers[delta.carrier_id] = network.carriers.get(delta.carrier_id, 0.0) + submitted
-            self._usage.observe(delta)
         if converted > 0 and delta.conversion_bucket >= 0:
             app.delays.observe(delta.conversion_bucket, delta.converted)
             if self._is_too_fast(delta.conversion_bucket, app):

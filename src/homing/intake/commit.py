@@ -80,7 +80,7 @@ async def _commit(
         payments = await _submit(transaction, batch, left_out, limit_use, now)
         stored = [each for each in batch if id(each) not in left_out and payments[each.account_id].is_paid]
         _forgive_unpaid(batch, payments, left_out)
-        await _write_resends(transaction, stored)
+        await _write_resends(transaction, stored, now)
         kept = {id(prepared) for prepared in stored}
         released = [key for prepared_id, keys in taken.items() if prepared_id not in kept for key in keys]
         if released:
@@ -260,10 +260,10 @@ def _steps_before(prepared: PreparedSubmission) -> int | None:
     return code.resend.steps_done - 1
 
 
-async def _write_resends(transaction: DatabaseConnection, stored: Sequence[PreparedSubmission]) -> None:
+async def _write_resends(transaction: DatabaseConnection, stored: Sequence[PreparedSubmission], now: datetime) -> None:
     codes = [prepared.terms.code for prepared in stored if prepared.terms.code is not None]
     resent = [code.resend for code in codes if code.resend is not None]
     if resent:
         messages = [code.message for code in codes if code.message is not None]
-        await statements.verifications.verifications_resent(transaction, resends=resent)
+        await statements.verifications.verifications_resent(transaction, now=now, resends=resent)
         await statements.verifications.verification_messages_add(transaction, messages=messages)

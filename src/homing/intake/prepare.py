@@ -60,6 +60,8 @@ def prepare(
     results: list[SubmitResult] = []
     total_micro = 0
     submission_id = 0
+    code = submission.terms.code
+    is_resent = True if code is not None and code.resend is not None else None
     for group in submission.groups:
         segmentation = screen(submission, group, catalogue)
         group_notes = group.notes or {}
@@ -155,6 +157,7 @@ def prepare(
                     registered=submission.registered,
                     masked_text=group.masked_text,
                     hold_s=submission.hold_s or None,
+                    is_resent=is_resent,
                 )
             )
             total_micro += charge_micro

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,10 +14,11 @@ from homing.statistics.delta import Delta, block_of
 
 ACCOUNT_ID: Final = 1
 SENDER: Final = "HOMING"
-SENT, DELIVERED, UNDELIVERED, CONVERTED = range(4)
+SENT, DELIVERED, UNDELIVERED, CONVERTED, CONVERTED_AGAIN = range(5)
+"""The last: of a code that had left again by then."""
 START_MINUTE: Final = START_S // 60
 EDGES_S: Final = np.array(histogram.EDGES_S)
-MINUTE_BITS, APP_BITS, DESTINATION_BITS, CARRIER_BITS, KIND_BITS, BUCKET_BITS = 16, 4, 9, 4, 2, 5
+MINUTE_BITS, APP_BITS, DESTINATION_BITS, CARRIER_BITS, KIND_BITS, BUCKET_BITS = 16, 4, 9, 4, 3, 5
 
 
 class EventQueue:
@@ -29,6 +31,7 @@ class EventQueue:
         self._world = world
         self._with_blocks = with_blocks
         self._due: defaultdict[int, list[int]] = defaultdict(list)
+        self._superseded: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)  # key, age in s, receipt
         self._blocks: list[str] = [""]
         self._block_ids: dict[int, int] = {}
         self._apps = [app.name for app in world.scenario.apps]
@@ -75,10 +78,22 @@ class EventQueue:
         for due_tick, code in zip(due.tolist(), codes.tolist(), strict=True):
             events[due_tick].append(code)
 
+    def add_superseded(
+        self, tick: int, keys: NDArray[np.int64], age_s: NDArray[np.float64], receipt: NDArray[np.int64]
+    ) -> None:
+        """Adds messages whose code leaves again: known at the next tick. `receipt`: a `ReceiptState`; -1: not why."""
+        rounded = np.rint(age_s).astype(np.int64)
+        self._superseded[tick + 1].extend(zip(keys.tolist(), rounded.tolist(), receipt.tolist(), strict=True))
+
     def take(self, tick: int) -> Sequence[Delta]:
         """Removes and returns the events of a tick."""
-        codes = self._due.pop(tick, None)
-        return [] if codes is None else [self._delta(code, count) for code, count in Counter(codes).items()]
+        deltas = [self._delta(code, count) for code, count in Counter(self._due.pop(tick, ())).items()]
+        for (key, age_s, receipt), count in Counter(self._superseded.pop(tick, ())).items():
+            cohort = self._delta(key, 0)
+            deltas.append(
+                msgspec.structs.replace(cohort, superseded=count, superseded_age_s=age_s, superseded_receipt=receipt)
+            )
+        return deltas
 
     def _delta(self, code: int, count: int) -> Delta:
         bucket = code & (1 << BUCKET_BITS) - 1
@@ -105,4 +120,4 @@ class EventQueue:
             return Delta(*cohort, delivered=count, receipt_bucket=bucket)
         if kind == UNDELIVERED:
             return Delta(*cohort, undelivered=count, receipt_bucket=bucket)
-        return Delta(*cohort, converted=count, conversion_bucket=bucket)
+        return Delta(*cohort, converted=count, conversion_bucket=bucket, resent=kind == CONVERTED_AGAIN)

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from homing.lab.event_queue import ACCOUNT_ID
 from homing.lab.world import World
 from homing.learning.learner import RoutingLearner
-from homing.learning.outlook import AGES_S, FALSE_RECEIPT, ReceiptState
+from homing.learning.outlook import AGES_S, FALSE_RECEIPT, LOOK_FIRST_S, LOOK_GROWTH, PATIENCE_S, REACHED_MIN
+from homing.model import ReceiptState
 from homing.routing.cells import CellKey
 
 UNKNOWN: int = -1
@@ -56,8 +57,26 @@ class OutlookTables:
         chosen: NDArray[np.int64] = np.where(reached.max(axis=1) > 0, best, UNKNOWN)
         return chosen
 
-    def gains(self, people: NDArray[np.void], now_s: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The best other carrier, and the probability that a message by it wins the person (`best_resend`)."""
+    def due(
+        self, people: NDArray[np.void], now_s: float, price_micro: NDArray[np.int64], worth_micro: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Whose code is to be sent again now, and by which carrier (verification/likely_lost.py)."""
+        carrier, gain, open_share = self.gains(people, now_s)
+        age_s = now_s - np.where(people["carrier"] >= 0, people["sent_s"], -np.inf).max(axis=1)
+        wait_s = np.maximum(LOOK_FIRST_S, age_s * LOOK_GROWTH)
+        _carrier, _gain, open_later = self.gains(people, now_s, wait_s)
+        worth_in_prices = worth_micro / price_micro
+        with np.errstate(invalid="ignore"):
+            resolved = 1.0 - open_later / open_share
+            is_better_later = resolved > gain * worth_in_prices * wait_s / PATIENCE_S
+        return (carrier >= 0) & (gain * worth_in_prices > 1.0) & ~is_better_later, carrier
+
+    def gains(
+        self, people: NDArray[np.void], now_s: float, wait_s: float | NDArray[np.float64] = 0.0
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """The best other carrier, the probability that a message by it wins the person, and the share of people of whom
+        no more is known (`best_resend`); after a wait in which nothing more becomes known.
+        """
         cells = self._cells(people)
         carrier = self.next_carriers(people)
         willing = self._willing[cells]
@@ -66,7 +85,7 @@ class OutlookTables:
             sent = people["carrier"][:, slot]
             has = sent >= 0
             at = cells, np.maximum(sent, 0)
-            age_s = np.maximum(0.0, now_s - people["sent_s"][:, slot])
+            age_s = np.maximum(0.0, now_s - people["sent_s"][:, slot]) + wait_s
             answered, receipts = self._shares(self._answers[at], age_s), self._shares(self._receipts[at], age_s)
             known = people["receipt_s"][:, slot] <= now_s
             is_lost = known & (people["receipt"][:, slot] == ReceiptState.LOST)
@@ -74,7 +93,7 @@ class OutlookTables:
             trust = self._trust[at]
             if_reached = np.where(
                 is_lost,
-                FALSE_RECEIPT,
+                FALSE_RECEIPT * (1.0 - self._reached[at]) / np.maximum(self._reached[at], REACHED_MIN),
                 np.where(
                     is_delivered, 1.0, 1.0 - trust * np.minimum(1.0 - FALSE_RECEIPT, self._receipted[at]) * receipts
                 ),
@@ -84,8 +103,9 @@ class OutlookTables:
             unwilling = np.where(has, unwilling * (reached + missed), unwilling)
             willing = np.where(has, willing * (reached * (1.0 - answered) + missed), willing)
             lost = np.where(has, lost * missed, lost)
-        gain = self._reached[cells, np.maximum(carrier, 0)] * lost / (unwilling + willing)
-        return carrier, np.where(carrier >= 0, np.nan_to_num(gain, nan=0.0), 0.0)
+        everybody = unwilling + willing
+        gain = self._reached[cells, np.maximum(carrier, 0)] * lost / everybody
+        return carrier, np.where(carrier >= 0, np.nan_to_num(gain, nan=0.0), 0.0), everybody
 
     def _cells(self, people: NDArray[np.void]) -> NDArray[np.int64]:
         cells: NDArray[np.int64] = people["app"].astype(np.int64) * self._destinations + people["destination"]

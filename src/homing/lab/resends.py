@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.lab.acceptance import SharesPath
-from homing.lab.event_queue import CONVERTED, DELIVERED, UNDELIVERED, EventQueue
+from homing.lab.event_queue import CONVERTED, CONVERTED_AGAIN, DELIVERED, UNDELIVERED, EventQueue
 from homing.lab.homing_policy import HomingRouter
 from homing.lab.outcomes import FAKE, NONE, CarrierParameters
 from homing.lab.reporting import ReportingModel
 from homing.lab.resend_tables import OutlookTables
 from homing.lab.scenario import LAB_TRIES_MAX, Scenario, micro
 from homing.lab.world import DRAWS, LATENCY, LOST, RECEIPT, RECEIPT_LOST, RETRY, SPAN_MIN, Demand, World
-from homing.learning.outlook import ReceiptState
+from homing.model import ReceiptState
 
 ResendPolicy = Literal["none", "fixed-30", "fixed-60", "likely-lost"]
 Credit = Literal["checked", "reported"]
@@ -43,9 +43,9 @@ WARM_UP_S: Final = 3_600.0  # people who come earlier are not counted: nothing i
 class ResendRun(msgspec.Struct, frozen=True, kw_only=True):
     """What a run counted, of people who came after the first hour and whose codes expired before the end.
 
-    `lost`: who would have entered a code and did not. `resent`: messages that the platform sent by itself. `right`:
-    messages by the carrier that the oracle would take. `left_s`: from the watched carrier's change until its share of
-    half a minute was below a tenth; None: nothing is watched, or it never was.
+    `lost`: who would have entered a code and did not. `resent`: messages that the platform sent by itself. `right`: of
+    the others, those by the carrier that the oracle would take. `left_s`: from the watched carrier's change until its
+    share of half a minute was below a tenth; None: nothing is watched, or it never was.
     """
 
     scenario: str
@@ -81,6 +81,7 @@ PERSON_DTYPE: Final = np.dtype(
         ("arrives_s", np.float64, SLOTS),
         ("receipt_s", np.float64, SLOTS),
         ("receipt", np.int8, SLOTS),  # a ReceiptState, from `receipt_s` on
+        ("superseded", np.bool_, SLOTS),  # the code has left again, in the message that the platform sends by itself
         ("draws", np.float32, (SLOTS, DRAWS)),
     ]
 )
@@ -221,8 +222,7 @@ class _ResendSimulation:
         people["receipt"][rows, slots] = np.where(is_delivered, ReceiptState.DELIVERED, ReceiptState.LOST)
         people["first_s"][rows] = np.minimum(people["first_s"][rows], arrives_s)
         keys = self._keys(rows, sent_s, carrier)
-        # As in service, the learner does not observe what is sent to people who are likely lost: few of them answer.
-        observed = (slots != RESENT) | (self._policy != "likely-lost")
+        observed = slots != RESENT  # as in service, the learner does not observe messages that carry a code again
         is_reported &= observed
         self._events.add_sent(tick, keys[observed])
         for state, which in ((DELIVERED, is_reported & is_delivered), (UNDELIVERED, is_reported & ~is_delivered)):
@@ -230,7 +230,7 @@ class _ResendSimulation:
         counted = self._is_counted(people["at_s"][rows])
         self._sent[tick] += np.bincount(carrier, minlength=self._sent.shape[1])
         right = self._right[minute, people["app"][rows], people["country"][rows]] == carrier
-        self._counts["right"] += int(np.count_nonzero(counted & right))
+        self._counts["right"] += int(np.count_nonzero(counted & right & (slots != RESENT)))
         self._counts["messages"] += int(np.count_nonzero(counted))
         self._counts["resent"] += int(np.count_nonzero(counted & (slots == RESENT)))
         self._counts["cost_micro"] += int(truth.cost_micro[minute][cell][counted].sum())
@@ -260,10 +260,11 @@ class _ResendSimulation:
             sent_s = people["sent_s"][rows, slot]
             known_s = self._reporting.known_s(people[rows], answers_s[rows])
             stated_s = self._reporting.stated_s(people[rows], answers_s[rows], known_s)
-            reported = np.isfinite(known_s) & ((slot != RESENT) | (self._policy != "likely-lost"))
-            rows, carrier, sent_s = rows[reported], carrier[reported], sent_s[reported]
-            known_s, took_s = known_s[reported], np.maximum(0.0, stated_s[reported] - sent_s)
-            self._events.add(CONVERTED, self._keys(rows, sent_s, carrier), known_s, took_s, tick)
+            shared = (slot == RESENT) | people["superseded"][rows, slot]
+            reported, keys = np.isfinite(known_s), self._keys(rows, sent_s, carrier)
+            for kind, which in ((CONVERTED, reported & ~shared), (CONVERTED_AGAIN, reported & shared)):
+                took_s = np.maximum(0.0, stated_s[which] - sent_s[which])
+                self._events.add(kind, keys[which], known_s[which], took_s, tick)
         done = answers | over
         if done.any():
             counted = done & self._is_counted(people["at_s"])
@@ -315,16 +316,30 @@ class _ResendSimulation:
         if not len(rows):
             return
         if self._policy == "likely-lost":
-            carrier, gain = self._tables.gains(people[rows], now_s)
             price_micro = self._world.truth.price_micro[people["country"][rows]]
-            due = (carrier >= 0) & (gain * self._worth_micro > price_micro)
+            due, carrier = self._tables.due(people[rows], now_s, price_micro, self._worth_micro)
         else:
             due = now_s - people["sent_s"][rows, 0] >= WAITS_S[self._policy]
             carrier = np.full(len(rows), -1, np.int64)
             carrier[due] = self._tables.next_carriers(people[rows[due]])
             due &= carrier >= 0
         rows, carrier = rows[due], carrier[due]
+        self._supersede(rows, tick)
         self._send(rows, np.full(len(rows), RESENT, np.int64), carrier, tick)
+
+    def _supersede(self, rows: NDArray[np.int64], tick: int) -> None:
+        """The people's earlier messages, of which the learner is told."""
+        people, now_s = self._people, float(tick * self._scenario.tick_s)
+        for slot in range(RESENT):
+            of_slot = rows[people["carrier"][rows, slot] >= 0]
+            people["superseded"][of_slot, slot] = True
+            sent_s = people["sent_s"][of_slot, slot]
+            known = people["receipt_s"][of_slot, slot] <= now_s
+            receipt = np.where(known, people["receipt"][of_slot, slot], ReceiptState.NONE)
+            if self._policy != "likely-lost":
+                receipt[:] = -1
+            keys = self._keys(of_slot, sent_s, people["carrier"][of_slot, slot].astype(np.int64))
+            self._events.add_superseded(tick, keys, now_s - sent_s, receipt)
 
 
 def worth_of(world: World) -> int:

@@ -14,12 +14,20 @@ from homing.learning.delays import DelayHistograms, Key
 from homing.learning.effects import BaseRates, CarrierEffects
 from homing.learning.fake_receipts import ReceiptYield
 from homing.learning.memory import CHANNELS, CONVERSIONS, RECEIPTS, CarrierMemory
-from homing.learning.outlook import AGES_S, REACHED_MAX, TRIALS_MIN, CarrierOutlook, Outlook, willingness
+from homing.learning.outlook import (
+    AGES_S,
+    REACHED_MAX,
+    TRIALS_MIN,
+    CarrierOutlook,
+    Outlook,
+    willingness,
+)
 from homing.learning.policy import LearningPolicy
 from homing.learning.posterior import Posterior, interval
 from homing.learning.reporting import REPORTING, SILENT, UNKNOWN, AppReporting
+from homing.learning.superseded import withdrawal
 from homing.learning.trust import ReceiptTrust
-from homing.model import GENERAL
+from homing.model import GENERAL, ReceiptState
 from homing.routing.cells import CellKey
 from homing.statistics.delta import Delta
 
@@ -61,6 +69,7 @@ class RoutingLearner:
         self._effects = (CarrierEffects(self._policy, cap), CarrierEffects(self._policy, float("inf")))
         self._trust = ReceiptTrust(self._policy)
         self._prior_means: dict[tuple[CellKey, int, int], tuple[float, float]] = {}  # cache of `_prior_mean`
+        self._outlooks: dict[CellKey, Outlook | None] = {}  # cache of `outlook`
         self._strengths = [self._policy.homogeneity, self._policy.homogeneity]  # by channel
         self._sustained_s: float | None = None
 
@@ -110,6 +119,11 @@ class RoutingLearner:
         if app is None:
             app = AppReporting(self._policy, self._declared.get(delta.app_id))
             self._apps[delta.account_id, delta.app_id] = app
+        if (
+            delta.resent
+        ):  # few are left who would answer; an answer shows that the app reports, and nothing of a carrier
+            app.observe(minute, 0, 0 if is_past else delta.converted)
+            return
         cell = self._cells.get(key)
         if cell is None:
             cell = self._cells[key] = _Cell(key, start_s)
@@ -121,13 +135,16 @@ class RoutingLearner:
         if delta.sent > 0:
             cell.block = delta.block
             cell.last_sent_s = max(cell.last_sent_s, start_s)
+        past_weight = 0.5 ** (max(0.0, self._now_s - start_s) / self._policy.half_life_s)
+        if delta.superseded:
+            self._withdraw(key, delta, memory, minute, past_weight)
         memory.observe(
             minute,
             now_minute,
             delta.sent,
             delta.converted,
             delta.delivered,
-            past_weight=0.5 ** (max(0.0, self._now_s - start_s) / self._policy.half_life_s),
+            past_weight=past_weight,
             past_exposure=1.0 if app.reported_s is None or start_s < app.reported_s or delta.converted else 0.0,
         )
         app.observe(minute, delta.sent, 0 if is_past else delta.converted)
@@ -141,9 +158,30 @@ class RoutingLearner:
                 _receipt_keys(delta.carrier_id, delta.country), delta.receipt_bucket, receipts, minute
             )
 
+    def _withdraw(self, key: CellKey, delta: Delta, memory: CarrierMemory, minute: int, past_weight: float) -> None:
+        """Of messages whose code has left again: their exposure ends, and the answers that can no longer be told from
+        another's are expected with the delays that they would have had.
+        """
+        if key not in self._outlooks:
+            self._outlooks[key] = self.outlook(key)
+        each = withdrawal(
+            self._outlooks[key],
+            carrier_id=delta.carrier_id,
+            age_s=delta.superseded_age_s,
+            receipt=ReceiptState(delta.superseded_receipt) if delta.superseded_receipt >= 0 else None,
+        )
+        count = delta.superseded
+        memory.withdraw(
+            minute, int(self._now_s // 60), count * each.withdrawn, count * each.settled, past_weight=past_weight
+        )
+        for bucket, share in enumerate(each.unseen):
+            if share > 0:
+                self._conversion_delays.add(_conversion_keys(key, delta.carrier_id), bucket, count * share, minute)
+
     def update(self, now_s: float) -> None:
         """Ages the memory, looks for changes, and recalculates everything. To be called every limits.LEARN_S."""
         self._now_s = now_s
+        self._outlooks.clear()
         self._drop_idle_cells()
         self._conversion_delays.advance(now_s)
         self._receipt_delays.advance(now_s)

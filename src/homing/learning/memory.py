@@ -1,7 +1,8 @@
 """The memory of one carrier in one cell: cohorts by minute of submit, and a decayed sum of older ones. Pure.
 
 There are two channels, conversions and receipts. In each, a cohort has successes and an exposure: its messages, each
-weighted by the share of results that has come by its age (`DelayCurve`).
+weighted by the share of results that has come by its age (`DelayCurve`). A message whose code has left again in another
+one is withdrawn from its cohort, and leaves the exposure that it had by then (superseded.py).
 """
 
 from typing import Final
@@ -26,8 +27,8 @@ CUT_RETAINED_MAX: Final = 5.0  # messages
 
 FRESH_MIN: Final = 3  # minutes of which it matters when within the minute a message was sent
 Cohort = list[float]
-"""Sent, converted, delivered."""
-SENT, CONVERTED, DELIVERED = range(3)
+"""Sent, converted, delivered, withdrawn, settled: the last two of conversions' exposure alone."""
+SENT, CONVERTED, DELIVERED, WITHDRAWN, SETTLED = range(5)
 SUCCESSES: Final = (CONVERTED, DELIVERED)
 """By channel: the index of its successes in a cohort."""
 Segment = tuple[float, float, float]
@@ -112,25 +113,43 @@ class CarrierMemory:
         elif age * 60 < LEARN_COHORTS_S_MAX:
             cohorts, key = self._coarse, minute // LEARN_COARSE_MINUTES
         else:
-            self._add_to_past(minute, [sent, converted, delivered], past_weight, past_exposure)
+            self._add_to_past(minute, [sent, converted, delivered, 0.0, 0.0], past_weight, past_exposure)
             return
         cohort = cohorts.get(key)
         if cohort is None:
-            cohort = cohorts[key] = [0.0, 0.0, 0.0]
+            cohort = cohorts[key] = _new_cohort()
         cohort[SENT] += sent
         if sent and age < FRESH_MIN:
             self._unplaced[minute] = self._unplaced.get(minute, 0.0) + sent
         cohort[CONVERTED] += converted
         cohort[DELIVERED] += delivered
 
+    def withdraw(self, minute: int, now_minute: int, withdrawn: float, settled: float, *, past_weight: float) -> None:
+        """Takes `withdrawn` messages out of the exposure to conversions of a minute's cohort, and leaves `settled` of
+        it. Where the cohort is part of the decayed sum already, with `past_weight`.
+        """
+        age = now_minute - minute
+        if age < LEARN_FINE_MINUTES:
+            cohort = self._fine.setdefault(minute, _new_cohort())
+        elif age * 60 < LEARN_COHORTS_S_MAX:
+            cohort = self._coarse.setdefault(minute // LEARN_COARSE_MINUTES, _new_cohort())
+        else:
+            past = self._past[CONVERSIONS]
+            retained = past_weight if minute >= self.cut_from[CONVERSIONS] else past_weight * CUT_RETAINED
+            past.trials = max(0.0, past.trials - (withdrawn - settled) * retained)
+            return
+        cohort[WITHDRAWN] += withdrawn
+        cohort[SETTLED] += settled
+
     def _add_to_past(self, minute: int, cohort: Cohort, weight: float, exposure: float) -> None:
         """`exposure`: 0..1, of the cohort's messages in the channel of conversions."""
-        sent, converted, delivered = cohort
+        sent, converted, delivered = cohort[SENT], cohort[CONVERTED], cohort[DELIVERED]
         conversions, receipts = self._past
         retained = weight if minute >= self.cut_from[CONVERSIONS] else weight * CUT_RETAINED
+        trials = _exposure_of(cohort, exposure)
         conversions.successes += converted * retained
-        conversions.trials += sent * retained * exposure
-        conversions.claimed += delivered * retained * exposure
+        conversions.trials += trials * retained
+        conversions.claimed += delivered * retained * (trials / sent if sent > 0 else exposure)
         retained = weight if minute >= self.cut_from[RECEIPTS] else weight * CUT_RETAINED
         receipts.successes += delivered * retained
         receipts.trials += sent * retained
@@ -167,6 +186,9 @@ class CarrierMemory:
                 likely = lower = upper = sent
             else:
                 likely, lower, upper = self._exposures(minute, sent, curves, until_s)
+            if channel == CONVERSIONS and cohort[WITHDRAWN] and sent > 0:
+                likely, lower, upper = (_exposure_of(cohort, total / sent) for total in (likely, lower, upper))
+                lower, upper = min(lower, likely), max(likely, upper)
             cohorts.append((now_minute - minute if minute < now_minute else 0, cohort[index], likely, lower, upper))
             if sent > 0:
                 claimed += cohort[DELIVERED] * likely / sent
@@ -192,8 +214,10 @@ class CarrierMemory:
                 age_s = until_s - block * width_s
                 successes += cohort[index]
                 share = curves.likely.mean_between(age_s - width_s, age_s)
-                trials += cohort[SENT] * share
-                claimed += cohort[DELIVERED] * share
+                exposed = cohort[SENT] * share if channel == RECEIPTS else _exposure_of(cohort, share)
+                trials += exposed
+                if cohort[SENT] > 0:
+                    claimed += cohort[DELIVERED] * exposed / cohort[SENT]
         past = self._past[channel]
         return ChannelSums(
             successes + past.successes,
@@ -247,7 +271,7 @@ class CarrierMemory:
         now_minute = int(now_s // 60)
         for minute in [minute for minute in self._fine if now_minute - minute >= LEARN_FINE_MINUTES]:
             cohort = self._fine.pop(minute)
-            coarse = self._coarse.setdefault(minute // LEARN_COARSE_MINUTES, [0.0, 0.0, 0.0])
+            coarse = self._coarse.setdefault(minute // LEARN_COARSE_MINUTES, _new_cohort())
             for index, value in enumerate(cohort):
                 coarse[index] += value
         complete_s = min(reported_until_s - conversion_delays.lower.complete_s, now_s - receipt_delays.lower.complete_s)
@@ -265,6 +289,20 @@ class CarrierMemory:
         self.cut_from[channel] = from_minute
         past = self._past[channel]
         past.scale(min(CUT_RETAINED, CUT_RETAINED_MAX / past.trials) if past.trials > 0 else 0.0)
+
+
+def _new_cohort() -> Cohort:
+    return [0.0] * 5
+
+
+def _exposure_of(cohort: Cohort, share: float) -> float:
+    """To conversions, of which a share has come by the cohort's age. What was withdrawn had no more exposure than that
+    when it was (a customer may have stopped reporting since).
+    """
+    withdrawn = cohort[WITHDRAWN]
+    if not withdrawn:
+        return cohort[SENT] * share
+    return max(0.0, (cohort[SENT] - withdrawn) * share + min(cohort[SETTLED], withdrawn * share))
 
 
 def _have_equal_rates(before: Segment, segment: Segment) -> bool:

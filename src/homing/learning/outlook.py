@@ -6,27 +6,28 @@ those that send.
 
 from bisect import bisect_left
 from collections.abc import Container, Mapping, Sequence
-from enum import IntEnum
 from typing import Final
 
 import msgspec
 
 from homing.common.histogram import EDGES_S
+from homing.model import ReceiptState
 
 AGES_S: Final = tuple(float(edge_s) for edge_s in EDGES_S[:-1])
 """Ages at which an outlook has the shares that have come by then."""
 TRIALS_MIN: Final = 30.0  # messages from which a carrier's receipts say how many people could answer
 LOSS_ASSUMED: Final = 0.03  # of the best carrier, where no receipts are trusted
-FALSE_RECEIPT: Final = 0.05  # receipts of an honest carrier that are wrong, in either direction
+FALSE_RECEIPT: Final = 0.05
+"""Of an honest carrier's negative receipts, those that are wrong; of its lost messages, those reported as delivered; of
+its delivered ones at least, those without a receipt.
+"""
+REACHED_MIN: Final = 1e-3
 REACHED_MAX: Final = 0.995
-
-
-class ReceiptState(IntEnum):
-    """What is known of a message. `LOST`: it failed, or its receipt is negative."""
-
-    NONE = 0
-    DELIVERED = 1
-    LOST = 2
+LOOK_FIRST_S: Final = 5.0
+"""After a code was sent, where it is sent again if it is likely lost."""
+LOOK_GROWTH: Final = 0.5
+"""The time until the next look, of the last message's age; a failure brings it forward."""
+PATIENCE_S: Final = 120.0  # assumed of people without a code: in each second one of so many gives up
 
 
 class CarrierOutlook(msgspec.Struct, frozen=True):
@@ -60,23 +61,25 @@ class EarlierMessage(msgspec.Struct, frozen=True):
 
 class ResendWorth(msgspec.Struct, frozen=True):
     """Another message by `carrier_id`. `gain`: the probability that it wins the person, who is lost otherwise;
-    `answered_share`: of those who answer the last message, the share that would have done so by its age.
+    `answered_share`: of those who answer the last message, the share that would have done so by its age; `open_share`:
+    how likely it was that nothing more than this would be known by now.
     """
 
     carrier_id: int
     gain: float
     answered_share: float
+    open_share: float
 
 
-def receipt_likelihoods(
-    trust: float, receipted: float, receipt_share: float, receipt: ReceiptState
-) -> tuple[float, float]:
-    """How likely a state is of a message that reached its person, and of one that did not (to a common factor)."""
+def receipt_likelihoods(carrier: CarrierOutlook, receipt_share: float, receipt: ReceiptState) -> tuple[float, float]:
+    """How likely a state is of a message that reached its person, and of one that did not (to a common factor).
+    `receipt_share`: of its receipts, what has come by now.
+    """
     if receipt is ReceiptState.LOST:
-        return FALSE_RECEIPT, 1.0
+        return FALSE_RECEIPT * (1.0 - carrier.reached) / max(carrier.reached, REACHED_MIN), 1.0
     if receipt is ReceiptState.DELIVERED:
-        return 1.0, trust * FALSE_RECEIPT + (1.0 - trust)
-    return 1.0 - trust * min(1.0 - FALSE_RECEIPT, receipted) * receipt_share, 1.0
+        return 1.0, carrier.trust * FALSE_RECEIPT + (1.0 - carrier.trust)
+    return 1.0 - carrier.trust * min(1.0 - FALSE_RECEIPT, carrier.receipted) * receipt_share, 1.0
 
 
 def best_resend(
@@ -99,9 +102,7 @@ def best_resend(
     for message in earlier:
         carrier = by_id[message.carrier_id]
         answered_share = share_at(carrier.answers, message.age_s)
-        if_reached, if_lost = receipt_likelihoods(
-            carrier.trust, carrier.receipted, share_at(carrier.receipts, message.age_s), message.receipt
-        )
+        if_reached, if_lost = receipt_likelihoods(carrier, share_at(carrier.receipts, message.age_s), message.receipt)
         reached, missed = carrier.reached * if_reached, (1.0 - carrier.reached) * if_lost
         unwilling *= reached + missed
         willing *= reached * (1.0 - answered_share) + missed
@@ -109,7 +110,33 @@ def best_resend(
     best = max(others, key=lambda carrier: (carrier.reached, -carrier.carrier_id))
     everybody = unwilling + willing
     gain = best.reached * lost / everybody if everybody > 0 else 0.0
-    return ResendWorth(best.carrier_id, gain, answered_share)
+    return ResendWorth(best.carrier_id, gain, answered_share, everybody)
+
+
+def is_better_later(
+    outlook: Outlook,
+    earlier: Sequence[EarlierMessage],
+    resend: ResendWorth,
+    *,
+    worth_in_prices: float,
+    wait_s: float,
+) -> bool:
+    """Whether waiting saves more than it loses: the price for those who answer meanwhile, or whose receipts come; and
+    the people who give up meanwhile. `resend`: the best now. `worth_in_prices`: a converted person's over the price.
+    """
+    later = best_resend(outlook, older(earlier, wait_s))
+    resolved = 0.0 if later is None or resend.open_share <= 0 else 1.0 - later.open_share / resend.open_share
+    return resolved > resend.gain * worth_in_prices * wait_s / PATIENCE_S
+
+
+def next_look_s(age_s: float) -> float:
+    """Seconds until the next look. `age_s`: of the last message."""
+    return max(LOOK_FIRST_S, age_s * LOOK_GROWTH)
+
+
+def older(earlier: Sequence[EarlierMessage], seconds: float) -> Sequence[EarlierMessage]:
+    """The messages after a time in which nothing more becomes known of them."""
+    return [msgspec.structs.replace(message, age_s=message.age_s + seconds) for message in earlier]
 
 
 def share_at(shares: Sequence[float], age_s: float) -> float:
@@ -135,8 +162,7 @@ def age_of_gain(
     """
 
     def gain_after(seconds: float) -> float:
-        later = [msgspec.structs.replace(message, age_s=message.age_s + seconds) for message in earlier]
-        worth = best_resend(outlook, later, candidates)
+        worth = best_resend(outlook, older(earlier, seconds), candidates)
         return 0.0 if worth is None else worth.gain
 
     if gain_after(life_s) < gain_min:

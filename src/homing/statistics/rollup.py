@@ -51,9 +51,10 @@ class Rollup:
             if number is None:
                 return None
             rows = await statements.statistics.stat_take(transaction, rows_max=ROLLUP_BATCH_MAX)
-            deltas = [delta for row in rows if _is_nonzero(delta := _delta(row))]
-            cell_ids = await self._find_cells(transaction, {labels_of(delta) for delta in deltas})
-            sums = sum_by_cell(deltas, cell_ids)
+            deltas = [delta for row in rows if (delta := _delta(row)).superseded or _is_nonzero(delta)]
+            counted = [delta for delta in deltas if not delta.superseded]  # which is known of messages, and not summed
+            cell_ids = await self._find_cells(transaction, {labels_of(delta) for delta in counted})
+            sums = sum_by_cell(counted, cell_ids)
             if sums:
                 await statements.statistics.stat_await(
                     transaction, changes=[_change(key, figures) for key, figures in sums.items()]
@@ -112,6 +113,9 @@ def _delta(row: StatDeltaRow) -> Delta:
         revenue_micro=row.revenue_micro,
         receipt_bucket=row.receipt_bucket,
         conversion_bucket=row.conversion_bucket,
+        superseded=row.superseded,
+        superseded_age_s=row.superseded_age_s,
+        superseded_receipt=row.superseded_receipt,
         resent=row.resent,
     )
 

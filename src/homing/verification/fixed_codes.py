@@ -58,6 +58,7 @@ async def store_fixed_resend(
         expires_at=expires_at,
         steps_done=None,
         step_due_at=None,
+        is_timed=False,
     )
     recipient = Recipient(row.raw_number, row.number, row.reference)
     prepared = _without_messages(
@@ -70,7 +71,7 @@ async def store_fixed_resend(
             transaction, now=now, messages_max=messages_max, keys=[key]
         ):
             raise errors.VerificationOver
-        await statements.verifications.verifications_resent(transaction, resends=[resend])
+        await statements.verifications.verifications_resent(transaction, now=now, resends=[resend])
         await statements.verifications.verification_messages_add(transaction, messages=[message])
     return prepared
 

@@ -12,8 +12,17 @@ import msgspec
 
 from homing import errors
 from homing.accounts.profile import Profile
-from homing.learning.outlook import EarlierMessage, Outlook, ReceiptState, ResendWorth, age_of_gain, best_resend
-from homing.model import App, Traffic
+from homing.learning.outlook import (
+    LOOK_FIRST_S,
+    EarlierMessage,
+    Outlook,
+    ResendWorth,
+    age_of_gain,
+    best_resend,
+    is_better_later,
+    next_look_s,
+)
+from homing.model import App, ReceiptState, Traffic
 from homing.reasons import Reason, ReasonCode
 from homing.routing.catalogue_cache import CatalogueCache
 from homing.routing.rules import RouteRequest
@@ -23,14 +32,10 @@ from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.verifications import VerificationMessageRow, VerificationRow
 from homing.verification.personal_failures import is_personal
-from homing.verification.service import LOOK_FIRST_S, MESSAGES_MAX, PERSON_LIMITS, AutomaticResend, Verifications
+from homing.verification.service import MESSAGES_MAX, PERSON_LIMITS, AutomaticResend, Verifications
 
 REQUEST_ID: Final = "likely-lost"
-"""Of messages that go out for this reason: statements know them by it (`messages_move`, `conversions_record`,
-`learn_resent`), since the learner leaves them out. Customers' requests have ids of Homing's making.
-"""
-LOOK_GROWTH: Final = 0.5
-"""The time until the next look, of the last message's age; a failure brings it forward (`verifications_hasten`)."""
+"""Of messages that go out for this reason. Customers' requests have ids of Homing's making."""
 OUTLOOK_AGE: Final = timedelta(minutes=15)
 LOST: Final = frozenset((MessageState.UNDELIVERABLE, MessageState.EXPIRED, MessageState.REJECTED, MessageState.FAILED))
 _read_outlook: Final = msgspec.json.Decoder(Outlook).decode
@@ -68,12 +73,12 @@ class LikelyLost:
         earlier = [_earlier(message, now) for message in messages]
         life_s = (row.expires_at - now).total_seconds()
         outlook = await self._outlook(row, messages, now)
-        next_s = max(LOOK_FIRST_S, earlier[-1].age_s * LOOK_GROWTH) if earlier else LOOK_FIRST_S
+        next_s = next_look_s(earlier[-1].age_s if earlier else 0.0)
         if outlook is not None:
             price_micro = messages[-1].charge_micro
             carriers = self._carriers(row, messages[-1])
             resend = best_resend(outlook, earlier, carriers)
-            if resend is not None and resend.gain * app.resend_worth_micro > price_micro:
+            if resend is not None and _is_due(app, outlook, earlier, resend, price_micro=price_micro, wait_s=next_s):
                 reason = _reason(resend, earlier[-1].receipt, price_micro, app.resend_worth_micro)
                 others = frozenset(carrier_id for carrier_id in carriers if carrier_id != resend.carrier_id)
                 if await self._send(profile, app, row, AutomaticResend(reason, others), now):
@@ -178,6 +183,24 @@ def _reason(resend: ResendWorth, receipt: ReceiptState, price_micro: int, worth_
 
 def _may_resend(app: App, row: VerificationRow, done: int) -> bool:
     return done < app.resend_messages and row.messages < MESSAGES_MAX
+
+
+def _is_due(
+    app: App,
+    outlook: Outlook,
+    earlier: Sequence[EarlierMessage],
+    resend: ResendWorth,
+    *,
+    price_micro: int,
+    wait_s: float,
+) -> bool:
+    """Whether the message is worth its price, and no worse now than after the next wait."""
+    if resend.gain * app.resend_worth_micro <= price_micro:
+        return False
+    if price_micro <= 0:
+        return True
+    worth_in_prices = app.resend_worth_micro / price_micro
+    return not is_better_later(outlook, earlier, resend, worth_in_prices=worth_in_prices, wait_s=wait_s)
 
 
 def _earlier(message: VerificationMessageRow, now: datetime) -> EarlierMessage:

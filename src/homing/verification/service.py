@@ -20,6 +20,7 @@ from homing.intake.intake import Intake
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import MessageGroup, Submission
 from homing.intake.terms import AnswerOnce, CodeSend, LimitTake, SubmissionTerms
+from homing.learning.outlook import LOOK_FIRST_S
 from homing.messages.cancellation import cancel_messages
 from homing.model import (
     CODE_MARK,
@@ -57,8 +58,6 @@ DEFAULT_TEXT: Final = f"{CODE_MARK} is your verification code"
 PERSON_LIMITS: Final = (SendLimit(unit="hour", period=1, most=5), SendLimit(unit="day", period=1, most=10))
 """Of an app's codes to one number, resent ones included: they keep a person from being flooded."""
 BOUNDS_KEPT: Final = 1_000  # of limits that apps have set
-LOOK_FIRST_S: Final = 5.0
-"""After a code was sent, where it is sent again if it is likely lost."""
 NUMBER_LIMITS: Final = (SendLimit(unit="second", period=30, most=1), *PERSON_LIMITS)
 """The same with a wait between two codes, where a dialect asks for Homing's own."""
 
@@ -281,6 +280,7 @@ class Verifications:
                             expires_at=expires_at,
                             steps_done=steps_done,
                             step_due_at=step_due_at,
+                            is_timed=steps_done is not None and automatic is None,
                         ),
                         messages_max=MESSAGES_MAX,
                     ),

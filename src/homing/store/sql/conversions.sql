@@ -4,7 +4,8 @@
 -- one on its way; else the reported one. A message is credited once. The time of the conversion is `reported_at` if
 -- that lies between the submit and now. Of a number with many messages (`candidates_max`, since the beginning of the
 -- partition; `partition_ids`: the IDs of one partition) only the first ones read are candidates: a million tests to one
--- number must not make each report read all of them.
+-- number must not make each report read all of them. An address requested a code's first message, whichever of them is
+-- credited.
 -- name: conversions_record -> rows ConversionRow
 -- takes: reports ReportedConversion
 WITH report AS MATERIALIZED (
@@ -92,7 +93,8 @@ WITH report AS MATERIALIZED (
         conversion_bucket, resent)
     SELECT m.account_id, accepted_minute(m.message_id), w.carrier_id, m.app_id, m.country,
         m.mcc || m.mnc, left(m.number, -3), m.sender, 1,
-        stat_bucket(w.credited_at - accepted_at(m.message_id)), CASE WHEN m.request_id = 'likely-lost' THEN true END
+        stat_bucket(w.credited_at - accepted_at(m.message_id)),
+        CASE WHEN m.is_resent OR m.superseded_at <= w.credited_at THEN true END
     FROM written AS w
     JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
     WHERE w.credited
@@ -100,8 +102,11 @@ WITH report AS MATERIALIZED (
     INSERT INTO guard_address_delta (account_id, app_id, network, minute, address, prefix, site, number, is_conversion)
     SELECT g.account_id, g.app_id, g.network, accepted_minute(g.message_id), g.address, g.prefix, g.site, g.number, true
     FROM written AS w
+    LEFT JOIN verification_message AS v
+        ON v.account_id = ANY (ARRAY[w.account_id]) AND v.message_id = ANY (ARRAY[w.message_id])
     JOIN guard_address AS g
-        ON g.message_id = ANY (ARRAY[w.message_id]) AND g.account_id = ANY (ARRAY[w.account_id])
+        ON g.message_id = ANY (ARRAY[coalesce(v.verification_id, w.message_id)])
+        AND g.account_id = ANY (ARRAY[w.account_id])
     WHERE w.credited
 )
 SELECT account_id, message_id, bool_or(recorded) AS recorded

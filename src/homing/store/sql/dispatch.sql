@@ -108,12 +108,12 @@ WITH moved AS (
     WHERE m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
         AND m.state = :MessageState.QUEUED
     RETURNING m.account_id, m.message_id, m.app_id, m.country, m.mcc, m.mnc, m.number, m.sender, m.charge_micro,
-        old.carrier_id AS carrier_before, m.carrier_id
+        m.is_resent, old.carrier_id AS carrier_before, m.carrier_id
 )
 INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
-    revenue_micro)
+    revenue_micro, resent)
 SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
-    left(number, -3), sender, side.change, side.change * charge_micro
+    left(number, -3), sender, side.change, side.change * charge_micro, is_resent
 FROM moved
 CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, change)
 WHERE moved.carrier_id <> carrier_before

@@ -1,7 +1,7 @@
 -- A message that is to be charged and stored. `raw_number`: as the customer wrote it; None if that is `number`.
 -- `price_micro`: of a segment. `notes`: a JSON object. `registered`: which reports an SMPP customer asked for (SMPP
 -- 3.4, 5.2.17). `masked_text`: what takes the text's place when the message has left; None: the text stays. `hold_s`:
--- how long it waits before it is sent; None: not at all.
+-- how long it waits before it is sent; None: not at all. `is_resent`: the code that it carries has left before; None: no.
 -- struct: NewMessage
 
 -- Charges each account that can pay for all of its messages in this batch (`charge`), and stores and queues those that are
@@ -23,7 +23,7 @@ paid AS (
         raw_number text?, number text, country text, mcc text, mnc text, sender text, text text, encoding smallint,
         segments smallint, traffic smallint, reference text?, callback_url text?, price_micro bigint, route_id int,
         carrier_id int, notes text?, validity_s int, registered smallint?, masked_text text?, hold_s int?,
-        before_micro bigint
+        is_resent boolean?, before_micro bigint
     )
     JOIN paid AS p USING (account_id)
 ), stored AS (
@@ -31,12 +31,13 @@ paid AS (
         account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, gift_micro, route_id, carrier_id,
-        notes, expires_at, registered, masked_text
+        notes, expires_at, registered, masked_text, is_resent
     )
     SELECT account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, from_gift_micro, route_id, carrier_id,
-        notes::json, :now::timestamptz + make_interval(secs => coalesce(hold_s, 0) + validity_s), registered, masked_text
+        notes::json, :now::timestamptz + make_interval(secs => coalesce(hold_s, 0) + validity_s), registered, masked_text,
+        is_resent
     FROM fresh
 ), queued AS (
     INSERT INTO queue (lane, message_id, account_id, due_at, expires_at)
@@ -45,9 +46,9 @@ paid AS (
     FROM fresh
 ), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
-        revenue_micro)
+        revenue_micro, resent)
     SELECT account_id, accepted_minute(message_id), carrier_id, app_id, country, mcc || mnc,
-        left(number, -3), sender, 1, charge_micro
+        left(number, -3), sender, 1, charge_micro, is_resent
     FROM fresh
 ), posted AS (
     INSERT INTO posting (account_id, at, kind, source, destination, amount_micro, submission_id)

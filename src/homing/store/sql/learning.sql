@@ -118,7 +118,7 @@ JOIN carrier AS c USING (carrier_id)
 ORDER BY f.seen_at DESC, f.carrier_id, f.kind
 
 -- The evidence: messages that a carrier reported as delivered and that brought nobody back, of apps that report who
--- comes back, in [`first_id`, `beyond_id`) by id.
+-- comes back (a code that left twice may have brought its person back by the other message), in [`first_id`, `beyond_id`) by id.
 -- name: learn_fake_messages -> rows FakeMessageRow
 -- null: receipt_s
 -- takes: apps AppKey
@@ -129,7 +129,7 @@ SELECT m.account_id, a.name AS account, m.app_id, m.message_id, m.carrier_ref, m
 FROM account AS a
 JOIN message AS m USING (account_id)
 WHERE m.message_id >= :first_id AND m.message_id < :beyond_id AND m.carrier_id = :carrier_id
-    AND m.state = :MessageState.DELIVERED
+    AND m.state = :MessageState.DELIVERED AND m.is_resent IS NULL AND m.superseded_at IS NULL
     AND NOT EXISTS (
         SELECT FROM conversion AS c
         WHERE c.account_id = m.account_id AND c.message_id = m.message_id
@@ -163,16 +163,46 @@ SELECT outlook::text AS outlook
 FROM learn_outlook
 WHERE account_id = :account_id AND app_id = :app_id AND country = :country AND network = :network AND made_at > :after
 
--- Messages since `since` that went out since an earlier one was likely lost, by hour of their submit.
+-- What the learner leaves out of the stored statistics of messages since `since`, as deltas of codes that left more than
+-- once: what became of messages that carried them again (and of those that left after that), conversions that may be of
+-- either, and first messages that were superseded. By the hour of the submit, from the minute `minutes_from` on by minute.
 -- name: learn_resent -> rows ResentSums
 -- slow
-SELECT accepted_minute(m.message_id) / 60 * 60 AS minute, m.account_id, m.app_id, m.country, m.mcc || m.mnc AS network,
-    m.carrier_id, count(*) FILTER (WHERE m.sent_at IS NOT NULL OR m.state = :MessageState.DELIVERED)::bigint AS sent,
-    count(*) FILTER (WHERE m.state = :MessageState.DELIVERED)::bigint AS delivered,
-    count(*) FILTER (WHERE m.final_at IS NOT NULL AND m.state <> :MessageState.DELIVERED)::bigint AS undelivered,
-    count(c.credited_at)::bigint AS converted
-FROM verification_message AS v
-JOIN message AS m ON m.account_id = v.account_id AND m.message_id = ANY (ARRAY[v.message_id])
-LEFT JOIN conversion AS c ON c.account_id = v.account_id AND c.message_id = v.message_id
-WHERE v.message_id >= first_id_at(:since) AND m.request_id = 'likely-lost'
-GROUP BY 1, 2, 3, 4, 5, 6
+WITH again AS MATERIALIZED (
+    SELECT account_id, verification_id, message_id FROM verification_message WHERE message_id >= first_id_at(:since)
+), carried AS (
+    SELECT account_id, message_id FROM again
+    UNION
+    SELECT account_id, verification_id FROM again
+), of_code AS (
+    SELECT m.*, accepted_minute(m.message_id) AS minute, c.credited_at,
+        m.is_resent OR m.superseded_at < m.sent_at OR (m.superseded_at IS NOT NULL AND m.sent_at IS NULL)
+            AS is_left_out
+    FROM carried
+    JOIN message AS m
+        ON m.account_id = ANY (ARRAY[carried.account_id]) AND m.message_id = ANY (ARRAY[carried.message_id])
+    LEFT JOIN conversion AS c
+        ON c.account_id = ANY (ARRAY[carried.account_id]) AND c.message_id = ANY (ARRAY[carried.message_id])
+), each AS (
+    SELECT CASE WHEN minute >= :minutes_from::int THEN minute ELSE minute / 60 * 60 END AS minute, account_id, app_id,
+        country, mcc || mnc AS network, carrier_id,
+        (is_left_out AND (sent_at IS NOT NULL OR state = :MessageState.DELIVERED))::int AS sent,
+        (is_left_out AND state = :MessageState.DELIVERED)::int AS delivered,
+        (is_left_out AND final_at IS NOT NULL AND state <> :MessageState.DELIVERED)::int AS undelivered,
+        CASE
+            WHEN is_left_out OR credited_at >= superseded_at THEN stat_bucket(credited_at - accepted_at(message_id))
+        END AS conversion_bucket,
+        CASE
+            WHEN is_left_out IS NOT TRUE
+                THEN greatest(0, extract(epoch FROM superseded_at - accepted_at(message_id)))::int
+        END AS superseded_age_s,
+        CASE WHEN is_left_out THEN -1 ELSE coalesce(superseded_receipt, -1) END::smallint AS superseded_receipt
+    FROM of_code
+)
+SELECT minute, account_id, app_id, country, network, carrier_id, coalesce(sum(sent), 0) AS sent,
+    coalesce(sum(delivered), 0) AS delivered, coalesce(sum(undelivered), 0) AS undelivered,
+    count(conversion_bucket) AS converted, coalesce(conversion_bucket, -1) AS conversion_bucket,
+    count(superseded_age_s) AS superseded, coalesce(superseded_age_s, -1) AS superseded_age_s, superseded_receipt
+FROM each
+GROUP BY minute, account_id, app_id, country, network, carrier_id, each.conversion_bucket, each.superseded_age_s,
+    superseded_receipt

@@ -92,9 +92,10 @@ LIMIT :rows_max
 -- Applies events to messages and returns those that moved. A message moves to states of a higher rank only; `ranks`:
 -- each state's rank, by the state's number. Statistics are counted in the same statement. An unsent message gets the
 -- carrier of its event. One that is delivered without a submit answer was accepted all the same; its cost is the
--- carrier's present price. A code goes out of the text with the message. `event_types`: of the account's feed; looking
--- them up for each message costs the database 2 us of 57, and once for a batch, by a join or an array, no less.
--- `is_resendable`: it has failed, and its app sends likely lost codes again.
+-- carrier's present price. A code goes out of the text with the message. What left only after its code had left again in
+-- another message says nothing of a carrier. `event_types`: of the account's feed; looking them up for each message costs
+-- the database 2 us of 57, and once for a batch, by a join or an array, no less. `is_resendable`: it has failed, and its
+-- app sends likely lost codes again.
 -- name: messages_move -> rows MovedMessage
 -- null: beginning, parts, report_url, event_types, is_resendable
 -- takes: events MessageEvent
@@ -137,7 +138,7 @@ WITH moved AS (
     RETURNING m.account_id, m.message_id, m.dialect, m.app_id, m.raw_number, m.number, m.country, m.mcc, m.mnc,
         m.segments, m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
         m.carrier_id, m.carrier_ref, m.carrier_cost_micro, m.error_code, m.error_text, m.reason, e.at, e.final,
-        m.registered, m.sender, m.submission_id, m.request_id, m.sent_at, old.sent_at IS NULL AS was_unsent,
+        m.registered, m.sender, m.submission_id, m.is_resent, m.superseded_at, m.sent_at, old.sent_at IS NULL AS was_unsent,
         old.carrier_id AS carrier_before,
         old.refund_micro AS refund_before,
         CASE WHEN m.registered <> 0 THEN left(m.text, 20) END AS beginning,
@@ -167,13 +168,15 @@ WITH moved AS (
             WHEN state IN (:MessageState.DELIVERED, :MessageState.UNDELIVERABLE) AND sent_at IS NOT NULL
                 THEN stat_bucket(at - sent_at)
         END,
-        CASE WHEN request_id = 'likely-lost' THEN true END
+        CASE
+            WHEN is_resent OR superseded_at < sent_at OR (superseded_at IS NOT NULL AND sent_at IS NULL) THEN true
+        END
     FROM moved
     WHERE state <> :MessageState.UNKNOWN
     UNION ALL
     SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
         left(number, -3), sender, side.change, NULL, NULL, NULL, NULL,
-        side.change * (charge_micro - refund_before), NULL, NULL
+        side.change * (charge_micro - refund_before), NULL, is_resent
     FROM moved
     CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, change)
     WHERE moved.carrier_id <> carrier_before

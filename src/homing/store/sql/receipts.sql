@@ -93,12 +93,12 @@ WITH reference AS MATERIALIZED (
     WHERE n.is_current AND m.account_id = ANY (ARRAY[n.account_id]) AND m.message_id = ANY (ARRAY[n.message_id])
         AND m.carrier_ref IS NULL AND m.state IN (:MessageState.QUEUED, :MessageState.UNKNOWN)
     RETURNING m.account_id, m.message_id, m.app_id, m.country, m.mcc, m.mnc, m.number, m.sender, m.charge_micro,
-        old.carrier_id AS carrier_before, m.carrier_id
+        m.is_resent, old.carrier_id AS carrier_before, m.carrier_id
 ), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
-        revenue_micro)
+        revenue_micro, resent)
     SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
-        left(number, -3), sender, side.change, side.change * charge_micro
+        left(number, -3), sender, side.change, side.change * charge_micro, is_resent
     FROM current
     CROSS JOIN LATERAL (VALUES (carrier_before, -1), (current.carrier_id, 1)) AS side (carrier_id, change)
     WHERE current.carrier_id <> carrier_before

@@ -43,30 +43,65 @@ INSERT INTO verification_message (account_id, message_id, verification_id, code_
 SELECT account_id, message_id, verification_id, code_hash
 FROM unnest(:messages) AS m (account_id bigint, message_id bigint, verification_id bigint, code_hash bytea)
 
--- Locks verifications that are to be sent again. Only those that can still be checked and have had fewer messages than
--- `messages_max` are returned; for a step of a flow (`steps_before`: how many were done) only if nobody else has sent it.
+-- Locks verifications that are to be sent again, and then their latest messages: what moves messages locks balances after
+-- them, as whoever sends does. Only those that can still be checked and have had fewer messages than `messages_max` are
+-- returned; for a step of a flow (`steps_before`: how many were done) only if nobody else has sent it.
 -- name: verifications_open -> rows OpenVerification
 -- takes: keys VerificationKey
-SELECT v.account_id, v.verification_id
-FROM verification AS v
-JOIN unnest(:keys) AS k (account_id bigint, verification_id bigint, steps_before smallint?)
-    ON v.account_id = ANY (ARRAY[k.account_id]) AND v.verification_id = ANY (ARRAY[k.verification_id])
-WHERE v.status = :VerificationStatus.PENDING AND v.expires_at > :now AND v.messages < :messages_max
-    AND (k.steps_before IS NULL OR v.steps_done = k.steps_before)
-ORDER BY k.account_id, k.verification_id
-FOR UPDATE OF v
+WITH open AS MATERIALIZED (
+    SELECT v.account_id, v.verification_id, v.latest_id
+    FROM verification AS v
+    JOIN unnest(:keys) AS k (account_id bigint, verification_id bigint, steps_before smallint?)
+        ON v.account_id = ANY (ARRAY[k.account_id]) AND v.verification_id = ANY (ARRAY[k.verification_id])
+    WHERE v.status = :VerificationStatus.PENDING AND v.expires_at > :now AND v.messages < :messages_max
+        AND (k.steps_before IS NULL OR v.steps_done = k.steps_before)
+    ORDER BY k.account_id, k.verification_id
+    FOR UPDATE OF v
+), latest AS MATERIALIZED (
+    SELECT m.message_id
+    FROM open
+    JOIN message AS m ON m.account_id = ANY (ARRAY[open.account_id]) AND m.message_id = ANY (ARRAY[open.latest_id])
+    ORDER BY m.account_id, m.message_id
+    FOR NO KEY UPDATE OF m
+)
+SELECT account_id, verification_id FROM open WHERE (SELECT count(*) FROM latest) >= 0
 
+-- Notes of verifications that their codes have left again, and of their latest messages that these are superseded. How
+-- long after its submit that came, and what was known of it, is what the learner needs of a first message that has left.
 -- name: verifications_resent
 -- takes: resends VerificationResend
-UPDATE verification AS v
-SET messages = v.messages + 1, latest_id = r.message_id, expires_at = greatest(v.expires_at, r.expires_at),
-    steps_done = coalesce(r.steps_done, v.steps_done),
-    step_due_at = CASE WHEN r.steps_done IS NULL THEN v.step_due_at ELSE r.step_due_at END
-FROM unnest(:resends) AS r (
-    account_id bigint, verification_id bigint, message_id bigint, expires_at timestamptz, steps_done smallint?,
-    step_due_at timestamptz?
+WITH resent AS (
+    UPDATE verification AS v
+    SET messages = v.messages + 1, latest_id = r.message_id, expires_at = greatest(v.expires_at, r.expires_at),
+        steps_done = coalesce(r.steps_done, v.steps_done),
+        step_due_at = CASE WHEN r.steps_done IS NULL THEN v.step_due_at ELSE r.step_due_at END
+    FROM unnest(:resends) AS r (
+        account_id bigint, verification_id bigint, message_id bigint, expires_at timestamptz, steps_done smallint?,
+        step_due_at timestamptz?, is_timed boolean
+    )
+    WHERE v.account_id = ANY (ARRAY[r.account_id]) AND v.verification_id = ANY (ARRAY[r.verification_id])
+    RETURNING v.account_id, old.latest_id, r.is_timed
+), superseded AS (
+    UPDATE message AS m
+    SET superseded_at = :now, superseded_receipt = CASE
+            WHEN r.is_timed THEN NULL
+            WHEN m.state = :MessageState.DELIVERED THEN :ReceiptState.DELIVERED::smallint
+            WHEN m.state IN (
+                :MessageState.UNDELIVERABLE, :MessageState.EXPIRED, :MessageState.REJECTED, :MessageState.FAILED
+            ) THEN :ReceiptState.LOST
+            ELSE :ReceiptState.NONE
+        END
+    FROM resent AS r
+    WHERE m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.latest_id])
+    RETURNING m.account_id, m.message_id, m.carrier_id, m.app_id, m.country, m.mcc, m.mnc, m.number, m.sender, m.state,
+        m.sent_at, m.is_resent, m.superseded_receipt
 )
-WHERE v.account_id = ANY (ARRAY[r.account_id]) AND v.verification_id = ANY (ARRAY[r.verification_id])
+INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, superseded,
+    superseded_age_s, superseded_receipt)
+SELECT account_id, accepted_minute(message_id), carrier_id, app_id, country, mcc || mnc, left(number, -3), sender, 1,
+    greatest(0, extract(epoch FROM :now::timestamptz - accepted_at(message_id)))::int, superseded_receipt
+FROM superseded
+WHERE is_resent IS NULL AND (sent_at IS NOT NULL OR state = :MessageState.DELIVERED)
 
 -- Judges entered codes in their order. Each verification is locked, so that of all checks anywhere exactly one succeeds
 -- and no more wrong codes are looked at than it allows. What is over is compared no more. Codes are compared by their

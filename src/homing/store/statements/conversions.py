@@ -47,7 +47,8 @@ async def conversions_record(
     delivered, the last one on its way; else the reported one. A message is credited once. The time of the conversion
     is `reported_at` if that lies between the submit and now. Of a number with many messages (`candidates_max`, since
     the beginning of the partition; `partition_ids`: the IDs of one partition) only the first ones read are
-    candidates: a million tests to one number must not make each report read all of them.
+    candidates: a million tests to one number must not make each report read all of them. An address requested a
+    code's first message, whichever of them is credited.
     """
     return await fetch_rows(
         db,

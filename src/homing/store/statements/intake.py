@@ -27,7 +27,8 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message that is to be charged and stored. `raw_number`: as the customer wrote it; None if that is `number`.
     `price_micro`: of a segment. `notes`: a JSON object. `registered`: which reports an SMPP customer asked for (SMPP
     3.4, 5.2.17). `masked_text`: what takes the text's place when the message has left; None: the text stays.
-    `hold_s`: how long it waits before it is sent; None: not at all.
+    `hold_s`: how long it waits before it is sent; None: not at all. `is_resent`: the code that it carries has left
+    before; None: no.
     """
 
     account_id: int
@@ -56,6 +57,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     registered: int | None
     masked_text: str | None
     hold_s: int | None
+    is_resent: bool | None
 
 
 class PaymentRow(msgspec.Struct, frozen=True, gc=False):

@@ -212,6 +212,10 @@ class ResentSums(msgspec.Struct, frozen=True, gc=False):
     delivered: int
     undelivered: int
     converted: int
+    conversion_bucket: int
+    superseded: int
+    superseded_age_s: int
+    superseded_receipt: int
 
 
 async def learn_terms(db: Executor) -> list[LearnTermsRow]:
@@ -290,7 +294,8 @@ async def learn_fake_messages(
     db: Executor, *, first_id: int, beyond_id: int, carrier_id: int, apps: Sequence[AppKey], rows_max: int
 ) -> list[FakeMessageRow]:
     """The evidence: messages that a carrier reported as delivered and that brought nobody back, of apps that report
-    who comes back, in [`first_id`, `beyond_id`) by id.
+    who comes back (a code that left twice may have brought its person back by the other message), in [`first_id`,
+    `beyond_id`) by id.
     """
     return await fetch_rows(
         db,
@@ -324,6 +329,12 @@ async def learn_outlook(
     return await fetch_row_or_none(db, _SQL["learn_outlook"], single(str), account_id, app_id, country, network, after)
 
 
-async def learn_resent(db: Executor, *, since: datetime) -> list[ResentSums]:
-    """Messages since `since` that went out since an earlier one was likely lost, by hour of their submit."""
-    return await fetch_rows(db, _SQL["learn_resent"], ResentSums, since, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+async def learn_resent(db: Executor, *, since: datetime, minutes_from: int) -> list[ResentSums]:
+    """What the learner leaves out of the stored statistics of messages since `since`, as deltas of codes that left
+    more than once: what became of messages that carried them again (and of those that left after that), conversions
+    that may be of either, and first messages that were superseded. By the hour of the submit, from the minute
+    `minutes_from` on by minute.
+    """
+    return await fetch_rows(
+        db, _SQL["learn_resent"], ResentSums, since, minutes_from, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )

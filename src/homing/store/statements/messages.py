@@ -265,9 +265,10 @@ async def messages_move(
     """Applies events to messages and returns those that moved. A message moves to states of a higher rank only;
     `ranks`: each state's rank, by the state's number. Statistics are counted in the same statement. An unsent
     message gets the carrier of its event. One that is delivered without a submit answer was accepted all the same;
-    its cost is the carrier's present price. A code goes out of the text with the message. `event_types`: of the
-    account's feed; looking them up for each message costs the database 2 us of 57, and once for a batch, by a join
-    or an array, no less. `is_resendable`: it has failed, and its app sends likely lost codes again.
+    its cost is the carrier's present price. A code goes out of the text with the message. What left only after its
+    code had left again in another message says nothing of a carrier. `event_types`: of the account's feed; looking
+    them up for each message costs the database 2 us of 57, and once for a batch, by a join or an array, no less.
+    `is_resendable`: it has failed, and its app sends likely lost codes again.
     """
     return await fetch_rows(db, _SQL["messages_move"], MovedMessage, *columns(events, 13), ranks, app_reporting)
 

@@ -37,6 +37,9 @@ class StatDeltaRow(msgspec.Struct, frozen=True, gc=False):
     receipt_bucket: int
     conversion_bucket: int
     resent: bool
+    superseded: int
+    superseded_age_s: int
+    superseded_receipt: int
     taken: int
 
 

@@ -49,6 +49,7 @@ class VerificationResend(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     expires_at: datetime
     steps_done: int | None
     step_due_at: datetime | None
+    is_timed: bool
 
 
 class CodeGuess(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -245,15 +246,20 @@ async def verification_messages_add(db: Executor, *, messages: Sequence[NewVerif
 async def verifications_open(
     db: Executor, *, keys: Sequence[VerificationKey], now: datetime, messages_max: int
 ) -> list[OpenVerification]:
-    """Locks verifications that are to be sent again. Only those that can still be checked and have had fewer
-    messages than `messages_max` are returned; for a step of a flow (`steps_before`: how many were done) only if
-    nobody else has sent it.
+    """Locks verifications that are to be sent again, and then their latest messages: what moves messages locks
+    balances after them, as whoever sends does. Only those that can still be checked and have had fewer messages than
+    `messages_max` are returned; for a step of a flow (`steps_before`: how many were done) only if nobody else has
+    sent it.
     """
     return await fetch_rows(db, _SQL["verifications_open"], OpenVerification, *columns(keys, 3), now, messages_max)
 
 
-async def verifications_resent(db: Executor, *, resends: Sequence[VerificationResend]) -> None:
-    await execute(db, _SQL["verifications_resent"], *columns(resends, 6))
+async def verifications_resent(db: Executor, *, resends: Sequence[VerificationResend], now: datetime) -> None:
+    """Notes of verifications that their codes have left again, and of their latest messages that these are
+    superseded. How long after its submit that came, and what was known of it, is what the learner needs of a first
+    message that has left.
+    """
+    await execute(db, _SQL["verifications_resent"], *columns(resends, 7), now)
 
 
 async def verifications_check(db: Executor, *, guesses: Sequence[CodeGuess], now: datetime) -> list[JudgedCheck]:
