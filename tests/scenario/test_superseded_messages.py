@@ -129,3 +129,25 @@ async def test_a_new_process_counts_what_the_one_before_counted(
         assert conversions == 1, "the code that left once"
         assert counted < 1.5, "the others left at once"
     assert await prove(engines.bank.plain, datetime.now(UTC)) == []
+
+
+async def test_the_address_that_requested_the_code_has_its_answer_whichever_message_is_credited(
+    engines: Engines,  # noqa: F811
+    account: Profile,  # noqa: F811
+) -> None:
+    sent = await engines.send(account, code=CODE)
+    await engines.bank.query(
+        "INSERT INTO guard_address (message_id, account_id, app_id, network, address, prefix, number)"
+        " VALUES ($1, $2, $3, '46000', 1, 2, 3)",
+        sent.message_id,
+        account.account_id,
+        account.name,
+    )
+    again = await engines.resend(account, sent)
+    for state in (MessageState.SENT, MessageState.DELIVERED):
+        await become(engines, account, again.message_id, state)
+    await engines.bank.query("TRUNCATE guard_address_delta")
+    assert await engines.check(account, sent, CODE) is CheckOutcome.VERIFIED
+    (noted,) = await engines.bank.query("SELECT address, is_conversion FROM guard_address_delta")
+    assert (noted["address"], noted["is_conversion"]) == (1, True)
+    await engines.bank.query("TRUNCATE guard_address, guard_address_delta")
