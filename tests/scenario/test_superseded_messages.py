@@ -81,13 +81,26 @@ async def test_a_message_that_leaves_after_its_code_left_again_is_of_no_carrier(
     account: Profile,  # noqa: F811
 ) -> None:
     sent = await engines.send(account, code=CODE)
-    again = await engines.resend(account, sent, steps_done=1)
+    again = await engines.resend(account, sent)
     await become(engines, account, again.message_id, MessageState.SENT)
     await become(engines, account, sent.message_id, MessageState.SENT)
     await become(engines, account, sent.message_id, MessageState.DELIVERED)
     assert await engines.bank.query(SUPERSEDED) == []
     (first,), (others,) = [await engines.bank.query(DELTAS, of_others) for of_others in (False, True)]
     assert (first["sent"], others["sent"]) == (0, 2)
+
+
+async def test_after_a_fixed_wait_a_message_is_judged_by_what_came_within_it(
+    engines: Engines,  # noqa: F811
+    account: Profile,  # noqa: F811
+) -> None:
+    sent = await engines.send(account, code=CODE)
+    await become(engines, account, sent.message_id, MessageState.SENT)
+    await engines.resend(account, sent, steps_done=1)
+    assert await engines.bank.query(SUPERSEDED) == []
+    assert await engines.check(account, sent, CODE) is CheckOutcome.VERIFIED
+    (first,), (others,) = [await engines.bank.query(DELTAS, of_others) for of_others in (False, True)]
+    assert (first["sent"], first["converted"], others["converted"]) == (1, 0, 1)
 
 
 async def aggregate(engines: Engines, owner: str) -> RoutingListener:  # noqa: F811
@@ -117,7 +130,7 @@ async def test_a_new_process_counts_what_the_one_before_counted(
         sent = await engines.send(account, code=CODE, number_limits=())
         await become(engines, account, sent.message_id, MessageState.SENT)
         if n < 3:
-            again = await engines.resend(account, sent, steps_done=1)
+            again = await engines.resend(account, sent)
             await become(engines, account, again.message_id, MessageState.SENT)
         assert await engines.check(account, sent, CODE) is CheckOutcome.VERIFIED
     (row,) = await engines.bank.query("SELECT country, mcc || mnc AS network, carrier_id FROM message LIMIT 1")

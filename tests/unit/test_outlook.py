@@ -9,6 +9,7 @@ from homing.learning.outlook import (
     Outlook,
     age_of_gain,
     best_resend,
+    is_better_later,
     share_at,
     willingness,
 )
@@ -89,3 +90,16 @@ def test_causes_of_the_person_are_recognised(text: str) -> None:
 )
 def test_causes_of_a_route_are_not_the_persons(text: str) -> None:
     assert not is_personal("069", text)
+
+
+def test_what_will_soon_be_known_is_waited_for_and_a_failure_is_not() -> None:
+    def is_better(receipt: ReceiptState, age_s: float) -> bool:
+        known = outlook(trust=1.0)
+        earlier = [EarlierMessage(1, age_s, receipt)]
+        resend = best_resend(known, earlier)
+        assert resend is not None
+        return is_better_later(known, earlier, resend, price_share=0.1, wait_s=5.0)
+
+    assert is_better(ReceiptState.NONE, 5.0), "receipts and answers are coming"
+    assert not is_better(ReceiptState.NONE, 58.0), "most would have come"
+    assert not is_better(ReceiptState.LOST, 5.0)

@@ -31,7 +31,7 @@ def delta(minute: int, carrier: int, **facts: int | bool) -> Delta:
 
 
 def test_a_message_of_which_nothing_is_known_leaves_the_exposure_that_all_of_its_age_have() -> None:
-    each = withdrawal(outlook(), carrier_id=1, age_s=30.0, receipt=None)
+    each = withdrawal(outlook(), carrier_id=1, age_s=30.0, receipt=ReceiptState.NONE)
     answered = share_at(ANSWERS, 30.0)
     unanswered = 1.0 - 0.8 * 0.9 * answered
     assert each.withdrawn * unanswered == pytest.approx(1.0), "all are withdrawn where all unanswered are superseded"
@@ -46,7 +46,7 @@ def test_a_failure_that_is_believed_counts_in_full_and_an_unknown_carrier_for_no
     assert sum(failed.unseen) < 0.05
     unknown = withdrawal(outlook(), carrier_id=9, age_s=20.0, receipt=ReceiptState.NONE)
     assert (unknown.withdrawn, unknown.settled, sum(unknown.unseen)) == (1.0, 0.0, 0.0)
-    assert withdrawal(None, carrier_id=1, age_s=20.0, receipt=None) == unknown
+    assert withdrawal(None, carrier_id=1, age_s=20.0, receipt=ReceiptState.NONE) == unknown
 
 
 class Codes:
@@ -80,9 +80,9 @@ class Codes:
         self._after(4, carrier, receipt_bucket=bucket_of(4), **fact)
         is_due = not self._by_receipts or not is_delivered
         is_superseded = wait_s is not None and is_due and (delay_s is None or delay_s > wait_s)
-        if wait_s is not None and is_superseded:
-            receipt = ReceiptState.LOST if self._by_receipts else -1
-            self._after(wait_s, carrier, superseded=1, superseded_age_s=round(wait_s), superseded_receipt=int(receipt))
+        if wait_s is not None and is_superseded and self._by_receipts:
+            facts = {"superseded_age_s": round(wait_s), "superseded_receipt": int(ReceiptState.LOST)}
+            self._after(wait_s, carrier, superseded=1, **facts)
         if delay_s is not None:
             self._after(delay_s, carrier, converted=1, conversion_bucket=bucket_of(delay_s), resent=is_superseded)
 
@@ -92,20 +92,16 @@ class Codes:
         known.append(delta(MINUTE + self._tick * TICK_S // 60, carrier, **facts))
 
 
-@pytest.mark.parametrize(
-    ("wait_s", "is_honest", "by_receipts"), [(15.0, False, False), (15.0, True, False), (10.0, True, True)]
-)
-def test_rates_and_delays_stay_what_they_are_when_unanswered_codes_leave_again(
-    wait_s: float, is_honest: bool, by_receipts: bool
-) -> None:
-    codes = Codes(is_honest=is_honest, by_receipts=by_receipts)
+def rates(codes: Codes) -> list[float]:
+    return [posterior.mean for posterior in codes.learner.posteriors(CELL, list(REACHED))]
+
+
+def test_rates_and_delays_stay_what_they_are_when_what_failed_leaves_again() -> None:
+    codes = Codes(is_honest=True, by_receipts=True)
     codes.minutes(20)
     known = codes.learner.outlook(CELL)
-    codes.minutes(40, wait_s)
-    assert codes.learner.reporting(7, "app") == "reporting"
-    for carrier, reached in REACHED.items():
-        (posterior,) = codes.learner.posteriors(CELL, [carrier])
-        assert posterior.mean == pytest.approx(WILLING * reached, rel=0.06)
+    codes.minutes(40, wait_s=10.0)
+    assert rates(codes) == [pytest.approx(WILLING * reached, rel=0.06) for reached in REACHED.values()]
     later = codes.learner.outlook(CELL)
     assert known is not None
     assert later is not None
@@ -114,11 +110,16 @@ def test_rates_and_delays_stay_what_they_are_when_unanswered_codes_leave_again(
         assert shares[1] == pytest.approx(shares[0], abs=0.06)
 
 
+@pytest.mark.parametrize("is_honest", [False, True])
+def test_carriers_compare_as_they_do_when_all_unanswered_codes_leave_again_after_a_fixed_wait(is_honest: bool) -> None:
+    codes = Codes(is_honest=is_honest)
+    codes.minutes(40, wait_s=30.0)
+    honest, losing = rates(codes)
+    assert losing / honest == pytest.approx(REACHED[LOSING] / REACHED[HONEST], rel=0.1)
+
+
 def test_an_app_whose_codes_all_leave_again_at_once_still_reports() -> None:
     codes = Codes(is_honest=True)
     codes.minutes(20)
     codes.minutes(20, wait_s=1.0)
     assert codes.learner.reporting(7, "app") == "reporting"
-    for carrier, reached in REACHED.items():
-        (posterior,) = codes.learner.posteriors(CELL, [carrier])
-        assert posterior.mean == pytest.approx(WILLING * reached, rel=0.1)

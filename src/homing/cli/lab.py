@@ -57,6 +57,8 @@ RESENDS: Final = (
     Column("resent", "Sent again", COUNT),
     Column("extra_cents", "Extra cost, US cents", ColumnKind(right=True)),
     Column("saved_per_cent", "People saved a cent", ColumnKind(absent="-", right=True)),
+    Column("right_share", "By the right carrier", ColumnKind(right=True)),
+    Column("cents_per_verified", "US cents a person verified", ColumnKind(right=True)),
 )
 COURSE: Final = (
     Column("at_h", "Hour", ColumnKind(right=True)),

@@ -81,7 +81,7 @@ class EventQueue:
     def add_superseded(
         self, tick: int, keys: NDArray[np.int64], age_s: NDArray[np.float64], receipt: NDArray[np.int64]
     ) -> None:
-        """Adds messages whose code leaves again: known at the next tick. `receipt`: a `ReceiptState`; -1: not why."""
+        """Adds messages whose code leaves again: known at the next tick. `receipt`: a `ReceiptState`."""
         rounded = np.rint(age_s).astype(np.int64)
         self._superseded[tick + 1].extend(zip(keys.tolist(), rounded.tolist(), receipt.tolist(), strict=True))
 

@@ -19,7 +19,8 @@ MICRO_PER_CENT = 10_000
 
 class ResendComparison(msgspec.Struct, frozen=True, kw_only=True):
     """A policy in a scenario and seed beside no second message. `saved_per_cent`: people who would have been lost, by
-    cent of carriers' cost above it; None: it cost no more.
+    cent of carriers' cost above it; None: it cost no more. `right_share`: of the messages that people asked for, those
+    by the carrier that the oracle would take. `cents_per_verified`: carriers' cost by person who entered a code.
     """
 
     scenario: str
@@ -30,6 +31,8 @@ class ResendComparison(msgspec.Struct, frozen=True, kw_only=True):
     resent: int
     extra_cents: float
     saved_per_cent: float | None
+    right_share: float
+    cents_per_verified: float
 
 
 def chosen_scenarios(only: Sequence[str]) -> Sequence[Scenario]:
@@ -69,4 +72,6 @@ def compared(run: ResendRun, base: ResendRun) -> ResendComparison:
         resent=run.resent,
         extra_cents=round(extra_cents, 1),
         saved_per_cent=round((base.lost - run.lost) / extra_cents, 5) if extra_cents > 0 else None,
+        right_share=round(run.right / max(1, run.messages - run.resent), 4),
+        cents_per_verified=round(run.cost_micro / MICRO_PER_CENT / max(1, run.willing - run.lost), 4),
     )

@@ -6,7 +6,15 @@ from numpy.typing import NDArray
 from homing.lab.event_queue import ACCOUNT_ID
 from homing.lab.world import World
 from homing.learning.learner import RoutingLearner
-from homing.learning.outlook import AGES_S, FALSE_RECEIPT, LOOK_FIRST_S, LOOK_GROWTH, PATIENCE_S, REACHED_MIN
+from homing.learning.outlook import (
+    AGES_S,
+    ANSWERED_MIN,
+    FALSE_RECEIPT,
+    LOOK_FIRST_S,
+    LOOK_GROWTH,
+    PATIENCE_S,
+    REACHED_MIN,
+)
 from homing.model import ReceiptState
 from homing.routing.cells import CellKey
 
@@ -62,14 +70,19 @@ class OutlookTables:
     ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Whose code is to be sent again now, and by which carrier (verification/likely_lost.py)."""
         carrier, gain, open_share = self.gains(people, now_s)
-        age_s = now_s - np.where(people["carrier"] >= 0, people["sent_s"], -np.inf).max(axis=1)
+        sent_s = np.where(people["carrier"] >= 0, people["sent_s"], -np.inf)
+        last, rows = sent_s.argmax(axis=1), np.arange(len(people))
+        age_s = now_s - sent_s[rows, last]
+        answered = self._shares(self._answers[self._cells(people), people["carrier"][rows, last]], age_s)
+        failed = (people["receipt_s"][rows, last] <= now_s) & (people["receipt"][rows, last] == ReceiptState.LOST)
+        is_early = ~failed & (answered < ANSWERED_MIN)
         wait_s = np.maximum(LOOK_FIRST_S, age_s * LOOK_GROWTH)
         _carrier, _gain, open_later = self.gains(people, now_s, wait_s)
         worth_in_prices = worth_micro / price_micro
         with np.errstate(invalid="ignore"):
             resolved = 1.0 - open_later / open_share
             is_better_later = resolved > gain * worth_in_prices * wait_s / PATIENCE_S
-        return (carrier >= 0) & (gain * worth_in_prices > 1.0) & ~is_better_later, carrier
+        return (carrier >= 0) & (gain * worth_in_prices > 1.0) & ~is_better_later & ~is_early, carrier
 
     def gains(
         self, people: NDArray[np.void], now_s: float, wait_s: float | NDArray[np.float64] = 0.0

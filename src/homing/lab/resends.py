@@ -328,16 +328,16 @@ class _ResendSimulation:
         self._send(rows, np.full(len(rows), RESENT, np.int64), carrier, tick)
 
     def _supersede(self, rows: NDArray[np.int64], tick: int) -> None:
-        """The people's earlier messages, of which the learner is told."""
+        """The people's earlier messages, of which the learner is told, but not after a fixed wait."""
         people, now_s = self._people, float(tick * self._scenario.tick_s)
         for slot in range(RESENT):
             of_slot = rows[people["carrier"][rows, slot] >= 0]
             people["superseded"][of_slot, slot] = True
+            if self._policy != "likely-lost":
+                continue
             sent_s = people["sent_s"][of_slot, slot]
             known = people["receipt_s"][of_slot, slot] <= now_s
             receipt = np.where(known, people["receipt"][of_slot, slot], ReceiptState.NONE)
-            if self._policy != "likely-lost":
-                receipt[:] = -1
             keys = self._keys(of_slot, sent_s, people["carrier"][of_slot, slot].astype(np.int64))
             self._events.add_superseded(tick, keys, now_s - sent_s, receipt)
 

@@ -168,7 +168,7 @@ class RoutingLearner:
             self._outlooks[key],
             carrier_id=delta.carrier_id,
             age_s=delta.superseded_age_s,
-            receipt=ReceiptState(delta.superseded_receipt) if delta.superseded_receipt >= 0 else None,
+            receipt=ReceiptState(delta.superseded_receipt),
         )
         count = delta.superseded
         memory.withdraw(

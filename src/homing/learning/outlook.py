@@ -27,6 +27,10 @@ LOOK_FIRST_S: Final = 5.0
 """After a code was sent, where it is sent again if it is likely lost."""
 LOOK_GROWTH: Final = 0.5
 """The time until the next look, of the last message's age; a failure brings it forward."""
+ANSWERED_MIN: Final = 0.5
+"""The share of answers that must have come, unless the message failed: nothing is learnt of a carrier whose messages are
+sent again sooner, and one that has become good again would not be noticed.
+"""
 PATIENCE_S: Final = 120.0  # assumed of people without a code: in each second one of so many gives up
 
 
@@ -118,15 +122,18 @@ def is_better_later(
     earlier: Sequence[EarlierMessage],
     resend: ResendWorth,
     *,
-    worth_in_prices: float,
+    price_share: float,
     wait_s: float,
 ) -> bool:
     """Whether waiting saves more than it loses: the price for those who answer meanwhile, or whose receipts come; and
-    the people who give up meanwhile. `resend`: the best now. `worth_in_prices`: a converted person's over the price.
+    the people who give up meanwhile. In any case until `ANSWERED_MIN`. `resend`: the best now. `price_share`: the price
+    over a converted person's worth.
     """
+    if earlier[-1].receipt is not ReceiptState.LOST and resend.answered_share < ANSWERED_MIN:
+        return True
     later = best_resend(outlook, older(earlier, wait_s))
     resolved = 0.0 if later is None or resend.open_share <= 0 else 1.0 - later.open_share / resend.open_share
-    return resolved > resend.gain * worth_in_prices * wait_s / PATIENCE_S
+    return resolved * price_share > resend.gain * wait_s / PATIENCE_S
 
 
 def next_look_s(age_s: float) -> float:

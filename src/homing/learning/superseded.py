@@ -30,9 +30,9 @@ UNKNOWN: Final = Withdrawal(1.0, 0.0, NO_DELAYS)
 """While no delays are known nothing has come of a fresh message: it leaves no exposure."""
 
 
-def withdrawal(outlook: Outlook | None, *, carrier_id: int, age_s: float, receipt: ReceiptState | None) -> Withdrawal:
+def withdrawal(outlook: Outlook | None, *, carrier_id: int, age_s: float, receipt: ReceiptState) -> Withdrawal:
     """Of a message that nobody had answered when its code left again, at an age. `outlook`: of its cell. `receipt`:
-    what was known of it, where its code left again because of that; None: after a fixed wait.
+    what was known of it then.
 
     A receipt that says delivered is not believed: were it false, the carrier would seem ever better by it.
     """
@@ -42,7 +42,7 @@ def withdrawal(outlook: Outlook | None, *, carrier_id: int, age_s: float, receip
         return UNKNOWN
     answered = share_at(carrier.answers, age_s)
     if_reached, if_lost = 1.0, 1.0
-    if receipt in (ReceiptState.NONE, ReceiptState.LOST):
+    if receipt is not ReceiptState.DELIVERED:
         if_reached, if_lost = receipt_likelihoods(carrier, share_at(carrier.receipts, age_s), receipt)
     # With this receipt and unanswered: those who would not answer, those who would later, and those it did not reach.
     unanswered = carrier.reached * if_reached * (1.0 - outlook.willing * answered) + (1.0 - carrier.reached) * if_lost

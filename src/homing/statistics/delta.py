@@ -38,9 +38,9 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     revenue_micro: int = 0  # the charge less refunds
     receipt_bucket: int = -1  # of seconds from sent to the final receipt (common/histogram.py); -1: none
     conversion_bucket: int = -1  # of seconds from submit to conversion; -1: none
-    superseded: int = 0  # messages whose code has left again in another message, before anybody entered it
+    superseded: int = 0  # messages whose code has left again before anybody entered it, but not after a fixed wait
     superseded_age_s: int = -1  # how long after their submit; -1: none
-    superseded_receipt: int = -1  # what was known of them then (model.ReceiptState); -1: it left again all the same
+    superseded_receipt: int = 0  # what was known of them then (model.ReceiptState)
     resent: bool = False  # of a message that carries a code again, or a conversion that may be of either of two
 
     @property

@@ -78,15 +78,19 @@ class LikelyLost:
             price_micro = messages[-1].charge_micro
             carriers = self._carriers(row, messages[-1])
             resend = best_resend(outlook, earlier, carriers)
-            if resend is not None and _is_due(app, outlook, earlier, resend, price_micro=price_micro, wait_s=next_s):
-                reason = _reason(resend, earlier[-1].receipt, price_micro, app.resend_worth_micro)
+            worth_micro = app.resend_worth_micro
+            if resend is not None and resend.gain * worth_micro > price_micro:
+                if next_s < life_s and is_better_later(
+                    outlook, earlier, resend, price_share=price_micro / worth_micro, wait_s=next_s
+                ):
+                    await self._look_at(row, now + timedelta(seconds=next_s))
+                    return
+                reason = _reason(resend, earlier[-1].receipt, price_micro, worth_micro)
                 others = frozenset(carrier_id for carrier_id in carriers if carrier_id != resend.carrier_id)
                 if await self._send(profile, app, row, AutomaticResend(reason, others), now):
                     return
             elif resend is not None:
-                crossing_s = age_of_gain(
-                    outlook, earlier, price_micro / app.resend_worth_micro, life_s, candidates=carriers
-                )
+                crossing_s = age_of_gain(outlook, earlier, price_micro / worth_micro, life_s, candidates=carriers)
                 if crossing_s is not None:
                     next_s = min(next_s, max(1.0, crossing_s))
         await self._look_at(row, now + timedelta(seconds=next_s) if next_s < life_s else None)
@@ -183,24 +187,6 @@ def _reason(resend: ResendWorth, receipt: ReceiptState, price_micro: int, worth_
 
 def _may_resend(app: App, row: VerificationRow, done: int) -> bool:
     return done < app.resend_messages and row.messages < MESSAGES_MAX
-
-
-def _is_due(
-    app: App,
-    outlook: Outlook,
-    earlier: Sequence[EarlierMessage],
-    resend: ResendWorth,
-    *,
-    price_micro: int,
-    wait_s: float,
-) -> bool:
-    """Whether the message is worth its price, and no worse now than after the next wait."""
-    if resend.gain * app.resend_worth_micro <= price_micro:
-        return False
-    if price_micro <= 0:
-        return True
-    worth_in_prices = app.resend_worth_micro / price_micro
-    return not is_better_later(outlook, earlier, resend, worth_in_prices=worth_in_prices, wait_s=wait_s)
 
 
 def _earlier(message: VerificationMessageRow, now: datetime) -> EarlierMessage:

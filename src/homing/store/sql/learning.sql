@@ -193,10 +193,10 @@ WITH again AS MATERIALIZED (
             WHEN is_left_out OR credited_at >= superseded_at THEN stat_bucket(credited_at - accepted_at(message_id))
         END AS conversion_bucket,
         CASE
-            WHEN is_left_out IS NOT TRUE
+            WHEN is_left_out IS NOT TRUE AND superseded_receipt IS NOT NULL
                 THEN greatest(0, extract(epoch FROM superseded_at - accepted_at(message_id)))::int
         END AS superseded_age_s,
-        CASE WHEN is_left_out THEN -1 ELSE coalesce(superseded_receipt, -1) END::smallint AS superseded_receipt
+        CASE WHEN is_left_out THEN 0 ELSE coalesce(superseded_receipt, 0) END::smallint AS superseded_receipt
     FROM of_code
 )
 SELECT minute, account_id, app_id, country, network, carrier_id, coalesce(sum(sent), 0) AS sent,

@@ -15,7 +15,7 @@ SELECT minute, account_id, app_id, country, network, block, carrier_id, sender,
     coalesce(sum(revenue_micro), 0)::bigint AS revenue_micro, coalesce(receipt_bucket, -1) AS receipt_bucket,
     coalesce(conversion_bucket, -1) AS conversion_bucket, coalesce(resent, false) AS resent,
     coalesce(sum(superseded), 0) AS superseded, coalesce(superseded_age_s, -1) AS superseded_age_s,
-    coalesce(superseded_receipt, -1) AS superseded_receipt, count(*) AS taken
+    coalesce(superseded_receipt, 0) AS superseded_receipt, count(*) AS taken
 FROM taken
 GROUP BY minute, account_id, app_id, country, network, block, carrier_id, sender, taken.receipt_bucket,
     taken.conversion_bucket, taken.resent, taken.superseded_age_s, taken.superseded_receipt

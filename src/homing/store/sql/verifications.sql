@@ -67,7 +67,8 @@ WITH open AS MATERIALIZED (
 SELECT account_id, verification_id FROM open WHERE (SELECT count(*) FROM latest) >= 0
 
 -- Notes of verifications that their codes have left again, and of their latest messages that these are superseded. How
--- long after its submit that came, and what was known of it, is what the learner needs of a first message that has left.
+-- long after its submit that came, and what was known of it, is what the learner needs of a first message that has left;
+-- not where that was a fixed wait (`is_timed`).
 -- name: verifications_resent
 -- takes: resends VerificationResend
 WITH resent AS (
@@ -101,7 +102,8 @@ INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network
 SELECT account_id, accepted_minute(message_id), carrier_id, app_id, country, mcc || mnc, left(number, -3), sender, 1,
     greatest(0, extract(epoch FROM :now::timestamptz - accepted_at(message_id)))::int, superseded_receipt
 FROM superseded
-WHERE is_resent IS NULL AND (sent_at IS NOT NULL OR state = :MessageState.DELIVERED)
+WHERE is_resent IS NULL AND superseded_receipt IS NOT NULL
+    AND (sent_at IS NOT NULL OR state = :MessageState.DELIVERED)
 
 -- Judges entered codes in their order. Each verification is locked, so that of all checks anywhere exactly one succeeds
 -- and no more wrong codes are looked at than it allows. What is over is compared no more. Codes are compared by their

@@ -257,7 +257,7 @@ async def verifications_open(
 async def verifications_resent(db: Executor, *, resends: Sequence[VerificationResend], now: datetime) -> None:
     """Notes of verifications that their codes have left again, and of their latest messages that these are
     superseded. How long after its submit that came, and what was known of it, is what the learner needs of a first
-    message that has left.
+    message that has left; not where that was a fixed wait (`is_timed`).
     """
     await execute(db, _SQL["verifications_resent"], *columns(resends, 7), now)
 

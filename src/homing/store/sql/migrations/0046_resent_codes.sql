@@ -2,8 +2,8 @@
 ALTER TABLE message
     ADD COLUMN is_resent boolean,                          -- its code had left before
     ADD COLUMN superseded_at timestamptz,                  -- its code left again in another message
-    ADD COLUMN superseded_receipt smallint;                -- what was known of it then (model.ReceiptState), where that
-                                                           -- may have been why; null: it was not
+    ADD COLUMN superseded_receipt smallint;                -- what was known of it then (model.ReceiptState); null: it left
+                                                           -- again after a fixed wait
 
 -- Such a message was counted: how long after its submit it was superseded, and what was known of it then.
 ALTER TABLE stat_delta

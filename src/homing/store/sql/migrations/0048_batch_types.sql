@@ -27,7 +27,8 @@ CREATE TYPE new_message AS (
     validity_s int,
     registered smallint,
     masked_text text,
-    hold_s int
+    hold_s int,
+    is_resent boolean
 );
 
 CREATE TYPE new_limit_use AS (
