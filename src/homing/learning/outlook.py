@@ -28,8 +28,8 @@ LOOK_FIRST_S: Final = 5.0
 LOOK_GROWTH: Final = 0.5
 """The time until the next look, of the last message's age; a failure brings it forward."""
 ANSWERED_MIN: Final = 0.5
-"""The share of answers that must have come, unless the message failed: nothing is learnt of a carrier whose messages are
-sent again sooner, and one that has become good again would not be noticed.
+"""The share of answers that must have come, unless the message failed: nothing is learnt of a carrier whose messages
+are sent again sooner, and one that has become good again would not be noticed.
 """
 PATIENCE_S: Final = 120.0  # assumed of people without a code: in each second one of so many gives up
 
