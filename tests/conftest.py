@@ -97,7 +97,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[servin
     """This worker's running Homing. What it logged is held against the rules of logging when it has stopped."""
     data = room / worker
     data.mkdir()
-    dsn = await serving.new_database(postgres, f"homing_{worker}")
+    dsn = await serving.migrated_database(postgres, f"homing_{worker}")
     async with serving.running(dsn, data) as running:
         yield running
     logs = running.logs

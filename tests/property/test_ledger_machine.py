@@ -29,7 +29,7 @@ from homing.model import LedgerAccount
 from homing.states import TABLE, MessageState, is_refunded, may_move
 from homing.store.database import Database
 from tests.support.bank import PRICES, Bank, Purse, group, outcomes
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 PROCESSES = 3
 POLICIES = (False, True, False)
@@ -397,7 +397,9 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(scope="module")
 def bank(postgres: str, worker: str, loop: asyncio.AbstractEventLoop) -> Iterator[Bank]:
-    made = loop.run_until_complete(Bank.open(loop.run_until_complete(new_database(postgres, f"machine_{worker}")), 3))
+    made = loop.run_until_complete(
+        Bank.open(loop.run_until_complete(migrated_database(postgres, f"machine_{worker}")), 3)
+    )
     yield made
     loop.run_until_complete(made.close())
 

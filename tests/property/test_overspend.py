@@ -16,7 +16,7 @@ from homing.ledger.postings import post, top_up
 from homing.store.queries import Statement
 from homing.store.rows import Record
 from tests.support.bank import NOWHERE, PRICES, Bank, Purse, group, opened, outcomes
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 PROCESSES = 4
 PRICE = PRICES["1"]
@@ -25,7 +25,7 @@ DEAR = PRICES["86"]
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    async with opened(await new_database(postgres, f"overspend_{worker}"), PROCESSES) as bank:
+    async with opened(await migrated_database(postgres, f"overspend_{worker}"), PROCESSES) as bank:
         yield bank
 
 

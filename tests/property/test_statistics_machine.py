@@ -40,7 +40,7 @@ from homing.statistics.rollup import Rollup
 from homing.store import statements
 from homing.store.leader_lease import LeaderLease
 from tests.support.bank import Bank
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 COSTS = {0: [("1", 3_000), ("1555000", 2_000), ("44", 7_000)], 1: [("44", 5_001)]}
 """By place among the carriers; the second one's for prefix 1 are not known."""
@@ -329,7 +329,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 @pytest.fixture(scope="module")
 def bank(postgres: str, worker: str, loop: asyncio.AbstractEventLoop) -> Iterator[Bank]:
     async def open_bank() -> Bank:
-        found = await Bank.open(await new_database(postgres, f"statistics_{worker}"), 2)
+        found = await Bank.open(await migrated_database(postgres, f"statistics_{worker}"), 2)
         async with found.plain.transaction() as transaction:
             other = await add_carrier(transaction, "other", "simulator")
             for prefix in ("1", "44"):

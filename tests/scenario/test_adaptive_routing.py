@@ -23,7 +23,7 @@ from homing.model import Strategy
 from homing.routing.rules import RouteScope
 from tests.support.bank import Bank, group
 from tests.support.command import homing, homing_json
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 from tests.support.waiting import until
 
 POOR, GOOD = "sim", "good"
@@ -31,7 +31,7 @@ POOR, GOOD = "sim", "good"
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"learning_{worker}"), 2)
+    opened = await Bank.open(await migrated_database(postgres, f"learning_{worker}"), 2)
     async with opened.plain.transaction() as transaction:
         good = await carriers.add_carrier(transaction, GOOD, "simulator")
         poor = (await carriers.find_carrier(transaction, POOR)).carrier_id

@@ -21,7 +21,7 @@ from homing.store.database import Database
 from homing.store.rows import Executor
 from homing.store.statements.statistics import PendingChange, StatisticsCell
 from tests.support.bank import Bank, group
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 from tests.support.waiting import stays, until
 
 
@@ -67,7 +67,7 @@ class RecordingListener:
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"aggregator_{worker}"), 2)
+    opened = await Bank.open(await migrated_database(postgres, f"aggregator_{worker}"), 2)
     yield opened
     await opened.close()
 

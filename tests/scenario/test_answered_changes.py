@@ -15,7 +15,7 @@ from homing.dialects.v1.calls import V1Call
 from homing.dialects.v1.idempotency import AnsweredCalls
 from homing.store.database import DatabaseConnection
 from tests.support.bank import Bank
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 VAULT = Vault(bytes(32))
 PROCESSES = 3
@@ -23,7 +23,7 @@ PROCESSES = 3
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"answered_{worker}"), PROCESSES)
+    opened = await Bank.open(await migrated_database(postgres, f"answered_{worker}"), PROCESSES)
     yield opened
     await opened.close()
 

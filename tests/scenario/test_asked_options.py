@@ -22,7 +22,7 @@ from homing.states import MessageState
 from homing_clients.lia import AsyncLiaClient, Encoding, Message
 from tests.support.esme import bound
 from tests.support.proofs import all_adds_up
-from tests.support.server import Account, Server, new_database, running
+from tests.support.server import Account, Server, migrated_database, running
 from tests.support.smsc import PASSWORD, SYSTEM_ID, Smsc
 from tests.support.waiting import until
 
@@ -46,7 +46,7 @@ async def centre() -> AsyncIterator[Smsc]:
 async def server(postgres: str, room: Path, worker: str, centre: Smsc) -> AsyncIterator[Server]:
     data = room / f"options-{worker}"
     data.mkdir()
-    async with running(await new_database(postgres, f"options_{worker}"), data) as made:
+    async with running(await migrated_database(postgres, f"options_{worker}"), data) as made:
         reached = {"host": "127.0.0.1", "port": centre.port, "system_id": SYSTEM_ID, "password": PASSWORD, **SOON}
         certain = {"submit_ms": 1, "receipt_ms_mean": 0, "undeliverable": 0, "expired": 0}
         async with made.database.transaction() as transaction:

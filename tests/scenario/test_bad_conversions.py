@@ -22,7 +22,7 @@ from homing.routing.rules import RouteScope
 from tests.support.bank import Bank
 from tests.support.command import homing_json
 from tests.support.proofs import all_adds_up
-from tests.support.server import Account, Server, new_database, running
+from tests.support.server import Account, Server, migrated_database, running
 from tests.support.waiting import WAIT_S, until
 
 SURE_S = 60.0  # the mind looks every half minute whether an app reports
@@ -33,7 +33,7 @@ PEOPLE = itertools.count(1)
 async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
     data = room / f"bad-conversions-{worker}"
     data.mkdir()
-    async with running(await new_database(postgres, f"bad_conversions_{worker}"), data) as made:
+    async with running(await migrated_database(postgres, f"bad_conversions_{worker}"), data) as made:
         yield made
 
 
@@ -173,7 +173,7 @@ async def test_a_cell_with_one_message_is_told_with_its_doubt_and_judges_nobody(
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"stops_{worker}"), 1)
+    opened = await Bank.open(await migrated_database(postgres, f"stops_{worker}"), 1)
     async with opened.plain.transaction() as transaction:
         dear = await add_carrier(transaction, "dear", "simulator")
         cheap = (await find_carrier(transaction, "sim")).carrier_id

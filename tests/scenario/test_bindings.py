@@ -13,7 +13,7 @@ from tools.sql_bindings import PACKAGE, composite_columns, make, must_name_colum
 
 
 async def test_the_functions_of_statements_are_made_of_their_files(postgres: str, worker: str) -> None:
-    dsn = await serving.new_database(postgres, f"bindings_{worker}")
+    dsn = await serving.migrated_database(postgres, f"bindings_{worker}")
     await migrate(dsn)
     made = make(dsn)
     there = {file.name: file.read_text(encoding="utf-8") for file in PACKAGE.glob("*.py")}

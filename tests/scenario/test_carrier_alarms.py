@@ -25,7 +25,7 @@ from homing.observe.work import WorkMetrics
 from homing.store.alarms import read_alarms
 from homing.store.due_poller import DuePoller
 from tests.support.bank import Bank
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 from tests.support.waiting import until
 
 OWNER = "here:1:link-1"
@@ -41,7 +41,7 @@ async def sink(_carrier_id: int, _name: str, _reports: Sequence[CarrierReport]) 
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"carrier_alarms_{worker}"), 1)
+    opened = await Bank.open(await migrated_database(postgres, f"carrier_alarms_{worker}"), 1)
     yield opened
     await opened.close()
 

@@ -15,7 +15,7 @@ from homing.common.crypto import Vault
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from tests.support.command import homing, homing_json
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 VAULT = Vault(bytes(range(32)))
 SMPP = {"host": "127.0.0.1", "port": 2775, "system_id": "us", "password": "hush"}
@@ -31,7 +31,7 @@ HTTP = {
 
 @pytest.fixture
 async def dsn(postgres: str, worker: str) -> str:
-    made = await new_database(postgres, f"secrets_{worker}")
+    made = await migrated_database(postgres, f"secrets_{worker}")
     await migrate(made)
     return made
 

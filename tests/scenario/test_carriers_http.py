@@ -38,7 +38,7 @@ async def vendor(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
     """Another Homing, which our server takes for a vendor."""
     data = room / f"{worker}-vendor"
     data.mkdir()
-    dsn = await serving.new_database(postgres, f"vendor_{worker}")
+    dsn = await serving.migrated_database(postgres, f"vendor_{worker}")
     async with serving.running(dsn, data) as running:
         yield running
 

@@ -29,7 +29,7 @@ from homing.states import MessageState
 from homing.statistics.proof import prove
 from homing.store.due_poller import DuePoller
 from tests.support.bank import Bank, group
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 from tests.support.waiting import until
 
 OWNER = f"here:{os.getpid()}:link-1"
@@ -41,7 +41,7 @@ def now() -> datetime:
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"claims_{worker}"), 2)
+    opened = await Bank.open(await migrated_database(postgres, f"claims_{worker}"), 2)
     await opened.query('UPDATE carrier SET settings = \'{"submit_ms": 700, "receipt_ms_mean": 86400000}\'')
     yield opened
     await opened.close()

@@ -9,7 +9,7 @@ from homing.store.alarms import read_alarms
 from homing.store.clock_watch import CLOCK_AHEAD_S_MAX, ClockWatch
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 HOUR = timedelta(hours=1)
 
@@ -24,7 +24,7 @@ class Machine:
 
 @pytest.fixture
 async def database(postgres: str, worker: str) -> "Database":
-    dsn = await new_database(postgres, f"clock_{worker}")
+    dsn = await migrated_database(postgres, f"clock_{worker}")
     await migrate(dsn)
     made = Database(dsn=dsn, connections_max=2, plans=FREE_PLANS)
     await made.open()

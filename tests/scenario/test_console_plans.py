@@ -71,7 +71,7 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
 @pytest.fixture(scope="module")
 async def history(postgres: str, worker: str) -> AsyncIterator[tuple[asyncpg.Connection, Mapping[str, Any]]]:
     """A session with the console's settings on a database with a history, and a message of it."""
-    dsn = await serving.new_database(postgres, f"console_plans_{worker}")
+    dsn = await serving.migrated_database(postgres, f"console_plans_{worker}")
     await migrate(dsn)
     database = Database(dsn=dsn, connections_max=1, plans=FREE_PLANS)
     await database.open()

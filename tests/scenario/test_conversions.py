@@ -18,7 +18,7 @@ from homing.states import MessageState
 from homing.store import statements
 from homing.store.statements.dispatch import MessageReroute
 from tests.support.receipts import NUMBER, PostRoom
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 RECORDED, REPEATED = ConversionOutcome.RECORDED, ConversionOutcome.REPEATED
 ANOTHER = "447700900999"
@@ -72,7 +72,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 async def office(postgres: str, worker: str) -> AsyncIterator[PostRoom]:
-    opened = await PostRoom.open(await new_database(postgres, f"conversions_{worker}"))
+    opened = await PostRoom.open(await migrated_database(postgres, f"conversions_{worker}"))
     yield opened
     await opened.close()
 

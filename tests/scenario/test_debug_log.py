@@ -56,7 +56,7 @@ def events_with(server: Server, message_id: int) -> set[str]:
 
 @pytest.fixture(scope="module")
 async def debugged(postgres: str, tmp_path_factory: pytest.TempPathFactory, worker: str) -> AsyncIterator[Server]:
-    dsn = await serving.new_database(postgres, f"debug_log_{worker}")
+    dsn = await serving.migrated_database(postgres, f"debug_log_{worker}")
     data: Path = tmp_path_factory.mktemp("debug_log")
     async with serving.running(dsn, data, HOMING_LOG_LEVEL="debug") as running:
         yield running

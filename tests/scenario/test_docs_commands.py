@@ -90,7 +90,7 @@ def same(text: str) -> str:
 @pytest.fixture
 async def reader(postgres: str, tmp_path: Path, worker: str) -> tuple[Path, dict[str, str]]:
     """A folder as after `make setup`, and an environment with an empty database."""
-    dsn = await serving.new_database(postgres, f"docs_{worker}_{os.getpid()}")
+    dsn = await serving.migrated_database(postgres, f"docs_{worker}_{os.getpid()}")
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     (programs / "homing").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m homing.cli "$@"\n')

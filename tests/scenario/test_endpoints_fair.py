@@ -28,7 +28,7 @@ from homing.observe.work import WorkMetrics
 from homing.store.due_poller import DuePoller
 from homing.store.statements.events import NewEvent
 from tests.support.bank import Bank
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 from tests.support.sink import Sink
 from tests.support.waiting import until
 
@@ -49,7 +49,7 @@ class Clock:
 @pytest.fixture
 async def bank(postgres: str, worker: str, request: pytest.FixtureRequest) -> AsyncIterator[Bank]:
     name = "fair" if "place" in request.node.name else "unsigned"
-    opened = await Bank.open(await new_database(postgres, f"{name}_{worker}"), 1)
+    opened = await Bank.open(await migrated_database(postgres, f"{name}_{worker}"), 1)
     yield opened
     await opened.close()
 

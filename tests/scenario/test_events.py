@@ -26,7 +26,7 @@ from homing.store import statements
 from homing.store.statements.events import NewEvent
 from homing.store.statements.pushes import ClaimedPush, PushResult
 from tests.support.bank import Bank, group
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 VAULT = Vault(bytes(32))
 PROCESSES = 3
@@ -34,7 +34,7 @@ PROCESSES = 3
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"events_{worker}"), PROCESSES)
+    opened = await Bank.open(await migrated_database(postgres, f"events_{worker}"), PROCESSES)
     yield opened
     await opened.close()
 

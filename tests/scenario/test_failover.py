@@ -16,7 +16,7 @@ from homing.model import Outcome
 from homing.routing.rules import RouteScope
 from homing.states import MessageState
 from tests.support.proofs import all_adds_up
-from tests.support.server import Account, Server, new_database, running
+from tests.support.server import Account, Server, migrated_database, running
 from tests.support.waiting import WAIT_S, until
 
 CERTAIN = {"submit_ms": 1, "receipt_ms_mean": 0, "undeliverable": 0, "expired": 0}
@@ -47,7 +47,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
     data = room / f"failover-{worker}"
     data.mkdir()
     settings = {"HOMING_DISPATCH_UNKNOWN_RETRY_S": str(UNKNOWN_RETRY_S), "HOMING_DISPATCH_QUEUE_AGE_S": "1"}
-    async with running(await new_database(postgres, f"failover_{worker}"), data, **settings) as made:
+    async with running(await migrated_database(postgres, f"failover_{worker}"), data, **settings) as made:
         async with made.database.transaction() as transaction:
             second = await carriers.add_carrier(transaction, "second", "simulator", json.dumps(CERTAIN))
             for prefix, odds in FIRST.items():

@@ -17,7 +17,7 @@ from homing.reasons import Reason, ReasonCode, decode_reason
 from homing.smpp.statuses import CommandStatus
 from tests.support.command import homing, homing_json
 from tests.support.esme import bound
-from tests.support.server import QUEUED, Account, Server, new_database, running
+from tests.support.server import QUEUED, Account, Server, migrated_database, running
 from tests.support.sink import Sink
 from tests.support.v1 import v1_client
 from tests.support.waiting import until
@@ -29,7 +29,7 @@ COUNTER = itertools.count(1)
 async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
     data = room / f"guard-{worker}"
     data.mkdir()
-    async with running(await new_database(postgres, f"guard_{worker}"), data) as made:
+    async with running(await migrated_database(postgres, f"guard_{worker}"), data) as made:
         yield made
 
 

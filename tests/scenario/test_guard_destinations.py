@@ -20,14 +20,14 @@ from homing.store import statements
 from homing.store.statements.guard import NewGuardAddress
 from tests.support.bank import Bank
 from tests.support.command import homing, homing_json
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 TODAY = int(time.time()) // 86_400
 
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"guard_risk_{worker}"), 1)
+    opened = await Bank.open(await migrated_database(postgres, f"guard_risk_{worker}"), 1)
     yield opened
     await opened.close()
 

@@ -14,7 +14,7 @@ from homing.store import statements
 from homing.store.connecting import Connector, hosts_of
 from homing.store.database import FREE_PLANS, Database
 from tests.support.command import homing
-from tests.support.server import free_port, new_database
+from tests.support.server import free_port, migrated_database
 from tests.support.waiting import until
 
 
@@ -77,7 +77,7 @@ class Host:
 @pytest.fixture
 async def host(postgres: str, worker: str) -> AsyncIterator[tuple[Host, str]]:
     """(the first host, a URL that names it and then the database's own socket)."""
-    dsn = await new_database(postgres, f"hosts_{worker}")
+    dsn = await migrated_database(postgres, f"hosts_{worker}")
     parts = urlsplit(dsn)
     folder = parse_qs(parts.query)["host"][0]
     made = Host(f"{folder}/.s.PGSQL.5432")

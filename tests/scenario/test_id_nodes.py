@@ -9,7 +9,7 @@ from homing.common import ids
 from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.migrate import migrate
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 LEASE = timedelta(seconds=30)
 PROCESSES = 8
@@ -18,7 +18,7 @@ PROCESSES = 8
 async def test_processes_that_start_together_all_get_a_number_while_there_are_free_ones(
     postgres: str, worker: str
 ) -> None:
-    dsn = await new_database(postgres, f"nodes_{worker}")
+    dsn = await migrated_database(postgres, f"nodes_{worker}")
     await migrate(dsn)
     connections = [DatabaseConnection(await asyncpg.connect(dsn)) for _ in range(PROCESSES)]
 

@@ -11,12 +11,12 @@ import pytest
 import homing.store
 from homing.common import ids
 from homing.store.migrate import migrate
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 
 @pytest.fixture
 async def connection(postgres: str, worker: str) -> AsyncIterator[asyncpg.Connection]:
-    dsn = await new_database(postgres, f"id_times_{worker}")
+    dsn = await migrated_database(postgres, f"id_times_{worker}")
     await migrate(dsn)
     opened = await asyncpg.connect(dsn)
     yield opened

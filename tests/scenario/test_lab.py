@@ -24,7 +24,7 @@ from homing.cli import main
 from homing.common.ids import first_id_at
 from homing.lab.scenario import read
 from homing.lab.worker_pool import RunTask, gather
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 from tests.support.waiting import until_blocking
 
 SOURCE = str(Path(homing.__file__).parents[1])
@@ -247,7 +247,7 @@ class Stored:
 @pytest.fixture(scope="module")
 async def stored(postgres: str, tmp_path_factory: pytest.TempPathFactory, worker: str) -> Stored:
     """A network with 600 messages by two carriers, and another where one of them had none."""
-    dsn = await new_database(postgres, f"homing_lab_{worker}")
+    dsn = await migrated_database(postgres, f"homing_lab_{worker}")
     data = tmp_path_factory.mktemp("lab")
     environment = {"HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn, "COLUMNS": "120", "HOMING_SECRET_KEY": None}
 

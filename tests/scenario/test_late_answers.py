@@ -18,7 +18,7 @@ RETRY = timedelta(seconds=30)
 
 @pytest.fixture(scope="module")
 async def post(postgres: str, worker: str) -> AsyncIterator[PostRoom]:
-    opened = await PostRoom.open(await serving.new_database(postgres, f"late_{worker}"))
+    opened = await PostRoom.open(await serving.migrated_database(postgres, f"late_{worker}"))
     yield opened
     await opened.close()
 

@@ -27,7 +27,7 @@ class Hearer:
 
 @pytest.fixture
 async def dsn(postgres: str, worker: str) -> str:
-    return await serving.new_database(postgres, f"homing_notices_{worker}")
+    return await serving.migrated_database(postgres, f"homing_notices_{worker}")
 
 
 @pytest.fixture

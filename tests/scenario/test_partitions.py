@@ -9,13 +9,13 @@ import pytest
 
 from homing.store.migrate import PARTITIONED, add_partitions
 from tests.support.bank import Bank, group
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 from tests.support.waiting import in_time
 
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"partitions_{worker}"), 1)
+    opened = await Bank.open(await migrated_database(postgres, f"partitions_{worker}"), 1)
     yield opened
     await opened.close()
 

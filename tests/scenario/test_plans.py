@@ -130,7 +130,7 @@ async def connections(postgres: str, worker: str) -> dict[str, asyncpg.Connectio
     """Sessions with the data plane's settings on an empty database and on one with two rows a table, analysed."""
     found = {}
     for state in ("empty", "few"):
-        dsn = await serving.new_database(postgres, f"plans_{state}_{worker}")
+        dsn = await serving.migrated_database(postgres, f"plans_{state}_{worker}")
         await migrate(dsn)
         connection = await asyncpg.connect(dsn, server_settings=dict(INDEX_PLANS))
         if state == "few":
@@ -296,7 +296,7 @@ ROWS_MAX = 3_000
 
 @pytest.fixture(scope="module")
 async def grown(postgres: str, worker: str) -> asyncpg.Connection:
-    dsn = await serving.new_database(postgres, f"plans_grown_{worker}")
+    dsn = await serving.migrated_database(postgres, f"plans_grown_{worker}")
     await migrate(dsn)
     connection = await asyncpg.connect(dsn)
     await connection.execute(MANY)

@@ -15,14 +15,14 @@ from homing.model import PushKind, PushOutcome
 from homing.store import statements
 from homing.store.statements.pushes import PushResult
 from tests.support.bank import Bank
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 LOOPBACK: list[Network] = [ipaddress.ip_network("127.0.0.0/8")]
 
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    opened = await Bank.open(await new_database(postgres, f"turns_{worker}"), 2)
+    opened = await Bank.open(await migrated_database(postgres, f"turns_{worker}"), 2)
     yield opened
     await opened.close()
 

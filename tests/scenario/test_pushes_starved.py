@@ -26,7 +26,7 @@ from aiohttp import web
 
 from homing.admin import carriers, routes
 from homing.routing.rules import RouteScope
-from tests.support.server import Account, Server, free_port, new_database, running
+from tests.support.server import Account, Server, free_port, migrated_database, running
 from tests.support.waiting import until
 
 NAME_PORT = 53
@@ -211,7 +211,7 @@ async def names(room: Path) -> AsyncIterator[tuple[SilentNames, list[str]]]:
 async def server(postgres: str, room: Path, worker: str, names: tuple[SilentNames, list[str]]) -> AsyncIterator[Server]:
     data = room / f"starved-{worker}"
     data.mkdir()
-    async with running(await new_database(postgres, f"starved_{worker}"), data, under=names[1]) as made:
+    async with running(await migrated_database(postgres, f"starved_{worker}"), data, under=names[1]) as made:
         yield made
 
 

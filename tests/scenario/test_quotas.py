@@ -15,7 +15,7 @@ from homing.admin.send_quotas import list_quotas, remove_quota, set_quota
 from homing.intake.intake import utc_now
 from homing.model import SendQuota
 from tests.support.bank import Bank, group, opened
-from tests.support.server import Server, new_database
+from tests.support.server import Server, migrated_database
 from tests.support.waiting import until
 
 PRICE_MICRO = 31_000
@@ -23,7 +23,7 @@ PRICE_MICRO = 31_000
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    async with opened(await new_database(postgres, f"quotas_{worker}"), 2) as bank:
+    async with opened(await migrated_database(postgres, f"quotas_{worker}"), 2) as bank:
         yield bank
 
 

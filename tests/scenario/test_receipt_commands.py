@@ -24,7 +24,7 @@ Homing = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 async def dsn(postgres: str, worker: str) -> str:
-    return await serving.new_database(postgres, f"receipt_commands_{worker}")
+    return await serving.migrated_database(postgres, f"receipt_commands_{worker}")
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ CASES_MIN = 60
 
 @pytest.fixture(scope="module")
 async def post(postgres: str, worker: str) -> AsyncIterator[PostRoom]:
-    opened = await PostRoom.open(await serving.new_database(postgres, f"corpus_{worker}"), SENT_AT)
+    opened = await PostRoom.open(await serving.migrated_database(postgres, f"corpus_{worker}"), SENT_AT)
     yield opened
     await opened.close()
 

@@ -28,7 +28,7 @@ EARLY_S = RECEIPT_PARK_RETRY_S * 2
 
 @pytest.fixture(scope="module")
 async def post(postgres: str, worker: str) -> AsyncIterator[PostRoom]:
-    opened = await PostRoom.open(await serving.new_database(postgres, f"receipts_{worker}"))
+    opened = await PostRoom.open(await serving.migrated_database(postgres, f"receipts_{worker}"))
     yield opened
     await opened.close()
 

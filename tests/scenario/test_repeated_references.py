@@ -21,7 +21,7 @@ from homing.intake.submission import (
 )
 from homing.model import Recipient
 from tests.support.bank import NOWHERE, Bank, opened
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 PRICE_MICRO = 31_000
 NUMBER = "8613800000001"
@@ -42,7 +42,7 @@ def clock() -> MovedClock:
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str, clock: MovedClock) -> AsyncIterator[Bank]:
-    async with opened(await new_database(postgres, f"references_{worker}"), 2, clock) as bank:
+    async with opened(await migrated_database(postgres, f"references_{worker}"), 2, clock) as bank:
         yield bank
 
 

@@ -21,7 +21,7 @@ from homing.routing.rules import RouteScope
 from homing.states import TABLE, MessageState
 from tests.support.installation import CONNECTIONS, Installation, Traffic, eventually, is_gone, nothing_left
 from tests.support.proofs import all_adds_up
-from tests.support.server import Process, Server, new_database, running
+from tests.support.server import Process, Server, migrated_database, running
 from tests.support.sink import Box, Sink
 from tests.support.waiting import in_time, stays, until
 
@@ -241,7 +241,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
     """A server of our own, whose processes we may kill, with carriers that take their time."""
     data = room / f"leases-{worker}"
     data.mkdir()
-    async with running(await new_database(postgres, f"leases_{worker}"), data) as made:
+    async with running(await migrated_database(postgres, f"leases_{worker}"), data) as made:
         async with made.database.transaction() as transaction:
             for prefix, settings in CARRIERS.items():
                 carrier_id = await carriers.add_carrier(transaction, f"to-{prefix}", "simulator", json.dumps(settings))

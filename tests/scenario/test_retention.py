@@ -23,7 +23,7 @@ RETENTION_DAYS = 20
 async def post(postgres: str, worker: str) -> AsyncIterator[PostRoom]:
     """At a time before an account's retention."""
     then = datetime.now(UTC) - timedelta(days=RETENTION_DAYS + 2)
-    opened = await PostRoom.open(await serving.new_database(postgres, f"retention_{worker}"), then)
+    opened = await PostRoom.open(await serving.migrated_database(postgres, f"retention_{worker}"), then)
     yield opened
     await opened.close()
 

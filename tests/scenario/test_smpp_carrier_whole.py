@@ -17,7 +17,7 @@ from homing.routing.rules import RouteScope
 from homing.states import MessageState
 from tests.support import smsc as centre
 from tests.support.proofs import all_adds_up
-from tests.support.server import Account, Server, free_port, new_database, running
+from tests.support.server import Account, Server, free_port, migrated_database, running
 from tests.support.sink import Sink
 from tests.support.smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, in_turn
 from tests.support.waiting import until
@@ -43,7 +43,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
     data = room / f"smpp-carrier-{worker}"
     data.mkdir()
     settings = {"HOMING_DISPATCH_UNKNOWN_RETRY_S": str(UNKNOWN_RETRY_S), "HOMING_DISPATCH_QUEUE_AGE_S": "60"}
-    async with running(await new_database(postgres, f"smpp_carrier_{worker}"), data, **settings) as made:
+    async with running(await migrated_database(postgres, f"smpp_carrier_{worker}"), data, **settings) as made:
         yield made
     assert PASSWORD not in made.logs
 

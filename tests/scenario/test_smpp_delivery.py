@@ -24,7 +24,7 @@ from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
 from tests.support.esme import Esme, bound, call, refused, submit
 from tests.support.proofs import all_adds_up
-from tests.support.server import REPLYING, Account, Process, Server, new_database, running
+from tests.support.server import REPLYING, Account, Process, Server, migrated_database, running
 from tests.support.waiting import in_time, stays, until
 
 DELIVERED = "8613800130001"
@@ -35,7 +35,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
     """A server of its own, with two smpp processes that share the port."""
     data = room / f"binds-{worker}"
     data.mkdir()
-    async with running(await new_database(postgres, f"binds_{worker}"), data) as made:
+    async with running(await migrated_database(postgres, f"binds_{worker}"), data) as made:
         await made.start("smpp", "smpp-2")
         yield made
         assert "Traceback" not in made.logs

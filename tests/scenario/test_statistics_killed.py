@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from tests.support.proofs import all_adds_up
-from tests.support.server import Account, Process, Server, new_database, running
+from tests.support.server import Account, Process, Server, migrated_database, running
 from tests.support.waiting import until
 
 MESSAGES = 60
@@ -26,7 +26,7 @@ async def server(postgres: str, room: Path, worker: str, request: pytest.Fixture
     name = f"statistics_killed_{request.node.callspec.id}_{worker}"
     data = room / name
     data.mkdir()
-    async with running(await new_database(postgres, name), data) as made:
+    async with running(await migrated_database(postgres, name), data) as made:
         yield made
 
 

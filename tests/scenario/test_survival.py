@@ -20,7 +20,7 @@ from homing.store.embedded.server import EmbeddedPostgres
 from homing.store.migrate import migrate
 from homing.supervise import ChildProcess, Supervisor
 from tests.support.installation import Installation, Traffic, eventually, is_gone, nothing_left
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 from tests.support.waiting import in_time, until
 
 BACK_S = 30.0
@@ -164,7 +164,7 @@ async def test_a_background_loop_that_fails_is_started_again_and_stands_as_an_al
 ) -> None:
     monkeypatch.setattr("homing.store.loops.LOOP_RESTART_PAUSE_S", 0.05)
     monkeypatch.setattr("homing.store.loops.LOOP_STEADY_S", 0.3)
-    dsn = await new_database(postgres, f"loops_{worker}")
+    dsn = await migrated_database(postgres, f"loops_{worker}")
     await migrate(dsn)
     runs = 0
 
@@ -213,7 +213,7 @@ class Part:
 async def test_a_part_that_does_not_open_has_the_earlier_ones_closed_in_reverse(
     tmp_path: Path, postgres: str, worker: str
 ) -> None:
-    dsn = await new_database(postgres, f"unwinding_{worker}")
+    dsn = await migrated_database(postgres, f"unwinding_{worker}")
     await migrate(dsn)
     steps: list[str] = []
     runtime = runtime_of(tmp_path, dsn)
@@ -236,7 +236,7 @@ async def test_a_part_that_does_not_close_in_time_is_named_and_the_others_are_cl
     tmp_path: Path, postgres: str, worker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "DRAIN_TIMEOUT_S", 0.2)
-    dsn = await new_database(postgres, f"hanging_{worker}")
+    dsn = await migrated_database(postgres, f"hanging_{worker}")
     await migrate(dsn)
     steps: list[str] = []
 

@@ -19,14 +19,14 @@ from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake, Submission
 from homing.model import LimitScope
 from homing.store.submissions import Payment
 from tests.support.bank import Bank, group, opened
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 
 PRICE_MICRO = 31_000
 
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
-    async with opened(await new_database(postgres, f"terms_{worker}"), 2) as bank:
+    async with opened(await migrated_database(postgres, f"terms_{worker}"), 2) as bank:
         yield bank
 
 

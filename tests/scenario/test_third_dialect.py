@@ -10,7 +10,7 @@ from homing import config
 from homing.admin import account_settings
 from homing.console.snippets import Snippets
 from homing.store import statements
-from tests.support.server import Server, new_database, running
+from tests.support.server import Server, migrated_database, running
 from tests.support.sink import Sink
 from tests.third_dialect.dialect import NUMBER
 from tests.third_dialect.registry import WITH_THIRD
@@ -22,7 +22,7 @@ DELIVERED = "8613800000001"
 async def their_server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
     data = room / f"third-{worker}"
     data.mkdir()
-    dsn = await new_database(postgres, f"third_{worker}")
+    dsn = await migrated_database(postgres, f"third_{worker}")
     async with running(dsn, data, module="tests.third_dialect", HOMING_THIRD_GREETING="welcome") as made:
         yield made
 

@@ -30,7 +30,7 @@ NUMBERING = Numbering.load()
 
 @pytest.fixture(scope="module")
 async def dsn(postgres: str, worker: str) -> str:
-    return await serving.new_database(postgres, f"unmatched_inbound_{worker}")
+    return await serving.migrated_database(postgres, f"unmatched_inbound_{worker}")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.client import Client
-from tests.support.server import QUEUED, Server, free_port, new_database, running
+from tests.support.server import QUEUED, Server, free_port, migrated_database, running
 from tests.support.v1 import V1Client, v1_client
 
 WAITS = f"{QUEUED}20000007"
@@ -19,7 +19,7 @@ async def pair(
     postgres: str, worker: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Server, Server]]:
     """One installation as two of its api processes show it."""
-    dsn = await new_database(postgres, f"v1_processes_{worker}")
+    dsn = await migrated_database(postgres, f"v1_processes_{worker}")
     async with running(dsn, tmp_path_factory.mktemp("v1-processes")) as server:
         address = f"127.0.0.1:{free_port()}"
         await server.start("api", "api-2", HOMING_HTTP_ADDRESS=address)

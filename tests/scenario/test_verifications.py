@@ -34,7 +34,7 @@ from homing.verification.flows import FlowRunner
 from homing.verification.housekeeping import forget_calls_and_codes
 from homing.verification.service import ATTEMPTS_MAX, MESSAGES_MAX, PERSON_LIMITS, NewCode, SentCode, Verifications
 from tests.support.bank import NOWHERE, Bank, opened
-from tests.support.server import new_database
+from tests.support.server import migrated_database
 from tests.support.waiting import until
 
 LAAFFIC = 2
@@ -115,7 +115,7 @@ def clock() -> MovedClock:
 
 @pytest.fixture(scope="module")
 async def bank(postgres: str, worker: str, clock: MovedClock) -> AsyncIterator[Bank]:
-    async with opened(await new_database(postgres, f"verifications_{worker}"), 2, clock) as bank:
+    async with opened(await migrated_database(postgres, f"verifications_{worker}"), 2, clock) as bank:
         yield bank
 
 

@@ -30,7 +30,7 @@ from homing.store.embedded.cluster import read_postmaster
 from homing.store.embedded.location import ROOT_HOME, fingerprint
 from homing.store.embedded.server import EmbeddedPostgres
 from tests.support.client import signed
-from tests.support.server import free_port
+from tests.support.server import NO_AUTHORITIES, free_port
 from tests.support.waiting import in_time, until
 
 CONNECTIONS = 6
@@ -85,6 +85,7 @@ class Installation:
     def environment(self) -> dict[str, str]:
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("HOMING_")},
+            **NO_AUTHORITIES,
             "PYTHONPATH": str(Path(homing.__file__).parents[1]),
             "HOMING_HTTP_WORKERS": str(self.workers),
             "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",

@@ -19,7 +19,7 @@ from homing.smpp.session import SMPP_FIRST_OCTET_S
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timers import SMPP_SESSION_INIT_S
 from tests.support.esme import bound, refused, submit
-from tests.support.server import Account, Process, Server, free_port, new_database, running
+from tests.support.server import Account, Process, Server, free_port, migrated_database, running
 from tests.support.tls import contexts
 from tests.support.waiting import in_time, stays, until
 
@@ -33,7 +33,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
     """A server of its own, whose log is looked through at the end."""
     data = room / f"hostile-smpp-{worker}"
     data.mkdir()
-    async with running(await new_database(postgres, f"hostile_smpp_{worker}"), data) as made:
+    async with running(await migrated_database(postgres, f"hostile_smpp_{worker}"), data) as made:
         yield made
         assert "Traceback" not in made.logs
         made.log_lines()

@@ -56,6 +56,7 @@ class Commands(SuggestingGroup):
         if cmd_name not in COMMANDS:
             return None
         module, _help = COMMANDS[cmd_name]
+        importlib.import_module("homing.common.lean_structlog")
         command = getattr(importlib.import_module(f"homing.cli.{module}"), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command

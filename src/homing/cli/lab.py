@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from homing.cli.context import CommandContext, CommandGroup, errors_in_one_line, in_context, json_option
 from homing.cli.parameters import MOMENT, RealNumberType, WholeNumberType, account_option
@@ -452,6 +450,9 @@ def _chosen(
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
     """Shown on stderr: a bar in a terminal, else a line at every tenth."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     if not console.is_terminal:
         tenths = 0
