@@ -186,6 +186,22 @@ def test_the_first_page_names_every_command_and_imports_nothing_heavy() -> None:
     assert said.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    "loaded",
+    ["import homing.app.smpp_role", "import homing.cli; homing.cli.main(['account', '-h'], standalone_mode=False)"],
+    ids=["role", "command"],
+)
+def test_neither_a_role_nor_a_command_that_draws_nothing_imports_rich(loaded: str) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", f"{loaded}; import sys; print('structlog' in sys.modules, 'rich' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(homing.__file__).parents[1])},
+    ).stdout
+    assert said.splitlines()[-1] == "True False"
+
+
 # --- accounts ---------------------------------------------------------------------------------------------------
 
 
