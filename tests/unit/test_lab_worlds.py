@@ -13,6 +13,9 @@ from homing.lab.behaviour import CarrierBehaviour
 from homing.lab.generate import generated_hostile
 from homing.lab.hostile import hostile_scenarios
 from homing.lab.hostile_figures import TARGETS, hostile_figures
+from homing.lab.html_report import html_report
+from homing.lab.plan import quickened
+from homing.lab.report import LabReport
 from homing.lab.reporting import ReportingModel
 from homing.lab.result import AttackResult, CrowdResult, RunResult
 from homing.lab.routers import best_carriers
@@ -329,3 +332,24 @@ def test_drawn_hostile_worlds_are_valid_repeatable_and_differ() -> None:
     assert generated_hostile(7, "routing") == drawn[7]
     assert len({*map(scenarios.to_toml, drawn)}) == 40
     assert {attack.kind for world in drawn for attack in world.attacks} == {"hopping", "thin", "touring", "bought"}
+
+
+def test_the_page_has_the_rival_and_the_curve() -> None:
+    world = next(world for world in hostile_scenarios() if world.name == "silent-burst")
+    results = [run_of("homing", 100, 4), run_of("homing@0.5", 40, 9), run_of("range-velocity", 200, 3)]
+    points = strictness_points(world, {(result.scenario, result.seed, result.policy): result for result in results})
+    same = at_same_refusals(points)
+    assert same is not None
+    report = LabReport("now", False, "a machine", 1.0, 1, 1, 1, (), (), (world,), (), tuple(points), (same,))
+    page = html_report(report, {})
+    assert "Homing 90.00 %, range-velocity@1: 80.00 %" in page
+    assert '<td>homing</td><td class="n">0.5</td><td class="n">96.00 %</td>' in page
+
+
+def test_a_quick_world_has_its_times_in_the_same_order() -> None:
+    outage = ReportOutage(from_h=2.0, until_h=3.0)
+    app = ScenarioApp(name="a", stops_reporting_at_h=3.5, report_outages=(outage,))
+    quick = quickened(changed(apps=(app,), hours=6.0))
+    assert quick.hours == 1.5
+    assert quick.apps[0].stops_reporting_at_h == 0.875
+    assert quick.apps[0].report_outages == (ReportOutage(from_h=0.5, until_h=0.75),)

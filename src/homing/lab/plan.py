@@ -98,11 +98,24 @@ def quickened(scenario: Scenario) -> Scenario:
             attack,
             from_h=attack.from_h * factor,
             hours=attack.hours if attack.hours <= QUICK_ATTACK_H else attack.hours * factor,
+            ramp_h=attack.ramp_h if attack.hours <= QUICK_ATTACK_H else attack.ramp_h * factor,
         )
         for attack in scenario.attacks
     )
+    apps = tuple(
+        replace(
+            app,
+            stops_reporting_at_h=None if app.stops_reporting_at_h is None else app.stops_reporting_at_h * factor,
+            report_outages=tuple(
+                replace(outage, from_h=outage.from_h * factor, until_h=outage.until_h * factor)
+                for outage in app.report_outages
+            ),
+        )
+        for app in scenario.apps
+    )
     return replace(
         scenario,
+        apps=apps,
         tick_s=max(scenario.tick_s, QUICK_TICK_S),
         hours=max([scenario.hours * factor, *(attack.from_h + attack.hours for attack in attacks)]),
         measure_from_h=scenario.measure_from_h * factor,
