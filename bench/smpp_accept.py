@@ -19,8 +19,9 @@ from bench.machine import cpu_seconds
 from bench.report import Row
 from homing.dialects.laaffic import dialect as laaffic
 from homing.smpp.connection import SmppConnection, connect
+from homing.smpp.open_requests import ResponseOrFailure
 from homing.smpp.pdus import BindTransmitter, ResponsePdu, SubmitSm, SubmitSmResp
-from homing.smpp.session import IncomingRequest, ResponseOrFailure, SessionEnd
+from homing.smpp.session import IncomingRequest, SessionEnd
 from homing.smpp.timer_wheel import TimerWheel
 
 WINDOW: Final = 500

@@ -24,8 +24,9 @@ import uvloop
 from bench.machine import cpu_seconds
 from bench.report import Row
 from homing.smpp.connection import SmppConnection, connect, serve
+from homing.smpp.open_requests import ResponseOrFailure
 from homing.smpp.pdus import BindTransceiver, BindTransceiverResp, ResponsePdu, SubmitSm, SubmitSmResp
-from homing.smpp.session import IncomingRequest, ResponseOrFailure, SessionEnd
+from homing.smpp.session import IncomingRequest, SessionEnd
 from homing.smpp.timer_wheel import TimerWheel
 
 WINDOW: Final = 500

@@ -21,6 +21,7 @@ import msgspec
 import uvloop
 
 from homing.smpp.connection import SmppConnection, serve
+from homing.smpp.open_requests import ResponseOrFailure
 from homing.smpp.pdus import (
     BindReceiver,
     BindReceiverResp,
@@ -32,7 +33,7 @@ from homing.smpp.pdus import (
     SubmitSm,
     SubmitSmResp,
 )
-from homing.smpp.session import IncomingRequest, ResponseOrFailure, SessionEnd
+from homing.smpp.session import IncomingRequest, SessionEnd
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
 

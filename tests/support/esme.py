@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from homing.smpp import pdus, timers
 from homing.smpp.connection import SmppConnection
+from homing.smpp.open_requests import ResponseOrFailure
 from homing.smpp.pdus import DeliverSm, ResponsePdu, SubmitSm
 from homing.smpp.receipt_text import TYPE_MASK
-from homing.smpp.session import IncomingRequest, ResponseOrFailure, SessionEnd, SmppSession
+from homing.smpp.session import IncomingRequest, SessionEnd, SmppSession
 from homing.smpp.states import SessionRole
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel

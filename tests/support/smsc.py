@@ -26,6 +26,7 @@ from homing.smpp import concatenation, udh
 from homing.smpp.codec import encode
 from homing.smpp.concatenation import PartPosition
 from homing.smpp.connection import SmppConnection, serve
+from homing.smpp.open_requests import RequestFailure, ResponseOrFailure
 from homing.smpp.pdus import (
     BindReceiver,
     BindTransceiver,
@@ -40,7 +41,7 @@ from homing.smpp.pdus import (
     SubmitSmResp,
     refuse,
 )
-from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
+from homing.smpp.session import IncomingRequest, SessionEnd
 from homing.smpp.states import SessionState
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel

@@ -4,20 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
-from homing.smpp import pdus
-from homing.smpp import session as session_module
+from homing.smpp import open_requests, pdus
 from homing.smpp.codec import PduDecoder, PduFault, encode
+from homing.smpp.open_requests import SMPP_GIVEN_UP_MAX, RequestFailure, ResponseOrFailure
 from homing.smpp.pdus import Pdu, RequestPdu
 from homing.smpp.session import (
     SMPP_FAULTS_UNBOUND_MAX,
     SMPP_FIRST_OCTET_S,
     SMPP_FREE_BURST,
     SMPP_FREE_PER_S,
-    SMPP_GIVEN_UP_MAX,
     SMPP_PDUS_A_TURN_MAX,
     IncomingRequest,
-    RequestFailure,
-    ResponseOrFailure,
     SessionEnd,
     SmppSession,
 )
@@ -269,7 +266,7 @@ def test_second_foreign_and_mistaken_answers_are_counted_and_change_nothing() ->
 
 
 def test_numbers_run_to_their_greatest_then_from_one_past_those_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "SEQUENCE_MAX", 6)
+    monkeypatch.setattr(open_requests, "SEQUENCE_MAX", 6)
     session = bound_esme(window=5)
     assert session.send(SUBMIT, "old", 0.0) == 2
     for number in (3, 4, 5):
@@ -389,7 +386,7 @@ def test_a_request_without_an_answer_is_given_up_after_the_response_time() -> No
     assert session.outstanding == 1
     assert hears(session, (early or 0, pdus.SubmitSmResp("1")), at_s=22.0) == ([], [])
     assert session.counters.unexpected_responses == 1
-    assert session.late_responses == [("early", pdus.SubmitSmResp("1"))]
+    assert session.take_late() == [("early", pdus.SubmitSmResp("1"))]
     assert RequestFailure.NO_ANSWER.may_have_arrived
 
 
@@ -399,7 +396,7 @@ def test_a_late_answer_is_heard_once_and_only_if_it_is_of_the_request() -> None:
     session.take()
     session.tick(21.0)
     hears(session, (first, pdus.DataSmResp("1")), (second, pdus.SubmitSmResp("2")), (second, pdus.SubmitSmResp("3")))
-    assert session.late_responses == [("second", pdus.SubmitSmResp("2"))]
+    assert session.take_late() == [("second", pdus.SubmitSmResp("2"))]
     assert session.counters.unexpected_responses == 3
 
 
@@ -416,7 +413,7 @@ def test_late_answers_are_no_flood_even_of_requests_that_are_no_longer_known() -
     while session.has_deferred:
         session.receive(b"", 61.0)
     assert session.end is None
-    assert len(session.late_responses) == SMPP_GIVEN_UP_MAX
+    assert len(session.take_late()) == SMPP_GIVEN_UP_MAX
     for _n in range(int(SMPP_FREE_BURST) + 1):
         hears(session, (sent[0], pdus.SubmitSmResp("1")), at_s=61.0)
     assert session.end is SessionEnd.FLOOD, "each is answered late once"
@@ -428,7 +425,7 @@ def test_of_answers_that_never_come_a_bounded_number_is_waited_for() -> None:
     session.take()
     assert len(session.tick(21.0)) == len(sent)
     hears(session, (sent[0], pdus.SubmitSmResp("1")), (sent[1], pdus.SubmitSmResp("2")))
-    assert session.late_responses == [("x", pdus.SubmitSmResp("2"))]
+    assert session.take_late() == [("x", pdus.SubmitSmResp("2"))]
 
 
 def test_a_silent_peer_is_asked_and_its_answer_keeps_the_link() -> None:

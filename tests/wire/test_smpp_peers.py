@@ -10,8 +10,9 @@ import pytest
 from homing.smpp import pdus
 from homing.smpp.codec import PduDecoder, PduFault, encode
 from homing.smpp.connection import SmppConnection, connect, serve
+from homing.smpp.open_requests import RequestFailure, ResponseOrFailure
 from homing.smpp.pdus import Pdu
-from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
+from homing.smpp.session import IncomingRequest, SessionEnd
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.timers import SessionTimers

@@ -12,7 +12,8 @@ import pytest
 from homing.smpp import pdus
 from homing.smpp.codec import UnencodablePdu, encode
 from homing.smpp.connection import SmppConnection, connect, serve
-from homing.smpp.session import SMPP_PDUS_A_TURN_MAX, IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
+from homing.smpp.open_requests import RequestFailure, ResponseOrFailure
+from homing.smpp.session import SMPP_PDUS_A_TURN_MAX, IncomingRequest, SessionEnd
 from homing.smpp.states import SessionState
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel

@@ -26,8 +26,8 @@ from homing.observe.logs import describe, is_debug
 from homing.observe.smpp import SmppMetrics
 from homing.observe.work import WorkMetrics
 from homing.smpp.connection import SmppConnection
+from homing.smpp.open_requests import RequestFailure, ResponseOrFailure
 from homing.smpp.pdus import DeliverSm, ResponsePdu
-from homing.smpp.session import RequestFailure, ResponseOrFailure
 from homing.smpp.statuses import meaning
 from homing.store import statements
 from homing.store.database import Database

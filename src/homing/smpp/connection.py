@@ -12,13 +12,12 @@ from typing import Final, Protocol, TypeAlias, cast
 from homing import limits
 from homing.common.host_lookup import HostLookup
 from homing.smpp import timers as defaults
+from homing.smpp.open_requests import RequestFailure, ResponseOrFailure
 from homing.smpp.pdus import RequestPdu, ResponsePdu
 from homing.smpp.session import (
     SMPP_WINDOW_IN_DEFAULT,
     SMPP_WINDOW_OUT_DEFAULT,
     IncomingRequest,
-    RequestFailure,
-    ResponseOrFailure,
     SessionEnd,
     SmppSession,
 )
@@ -178,7 +177,7 @@ class SmppConnection(asyncio.Protocol):
         requests, answers = self.session.receive(data, self.timer_wheel.now_s)
         for on_answer, answer in answers:
             self._call_back(on_answer, answer)
-        if self.session.late_responses:
+        if self.session.has_late:
             self._call_back_late()
         if requests and self._owner is not None:
             try:
@@ -276,7 +275,7 @@ class SmppConnection(asyncio.Protocol):
             self._report_owner_error(fault)
 
     def _call_back_late(self) -> None:
-        answers, self.session.late_responses = self.session.late_responses, []
+        answers = self.session.take_late()
         for on_answer, answer in answers:
             on_late = getattr(on_answer, "late", None)
             if on_late is not None:

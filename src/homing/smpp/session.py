@@ -15,6 +15,7 @@ from homing import limits
 from homing.common.token_bucket import TokenBucket
 from homing.smpp import timers as defaults
 from homing.smpp.codec import DecodedPdu, PduDecoder, PduFault, encode
+from homing.smpp.open_requests import OpenRequests, ResponseOrFailure
 from homing.smpp.pdus import (
     RESPONSE_OF,
     EnquireLink,
@@ -35,32 +36,12 @@ from homing.smpp.timers import SessionTimers
 SMPP_PDU_UNBOUND_BYTES_MAX: Final = 4 * 1024  # before a bind
 SMPP_WINDOW_OUT_DEFAULT: Final = 100  # requests that wait for the other end's answer
 SMPP_WINDOW_IN_DEFAULT: Final = 1_000  # requests that wait for ours; beyond it they are told to slow down
-SMPP_GIVEN_UP_MAX: Final = 1_000  # requests of a link whose answer is still known when it comes late
 SMPP_FAULTS_UNBOUND_MAX: Final = 3  # PDUs before a bind that are none, then the connection ends
 SMPP_PDUS_A_TURN_MAX: Final = 200  # of one connection in one turn of the loop: others have theirs between
 SMPP_FREE_PER_S: Final = 50.0  # PDUs of a peer that cost it nothing and us an answer or a look: enquire_link, strays
 SMPP_FREE_BURST: Final = 200.0  # of such at once; beyond it the connection ends
 SMPP_FIRST_OCTET_S: Final = 3.0  # from connecting to anything at all
 T = TypeVar("T")
-
-SEQUENCE_MAX: Final = 0x7FFF_FFFF
-"""Section 3.2: sequence numbers run from 1 to this, then from 1 again."""
-
-
-class RequestFailure(enum.Enum):
-    """Why a request has no response."""
-
-    NOT_SENT = "not sent"
-    """It was never written: sending it elsewhere cannot duplicate it."""
-    NO_ANSWER = "no answer"
-    """It was written, and the response timer ran out."""
-    LINK_LOST = "link lost"
-    """It was written, and the session ended before the response."""
-
-    @property
-    def may_have_arrived(self) -> bool:
-        """Whether the other end may have received it."""
-        return self is not RequestFailure.NOT_SENT
 
 
 class SessionEnd(enum.Enum):
@@ -77,7 +58,6 @@ class SessionEnd(enum.Enum):
     FLOOD = "asked and answered too much for nothing"
 
 
-ResponseOrFailure: TypeAlias = ResponsePdu | RequestFailure
 IncomingRequest: TypeAlias = tuple[int, RequestPdu]
 """A request, and the sequence number to respond under."""
 
@@ -106,30 +86,25 @@ class SmppSession(Generic[T]):
         "_decoder",
         "_deferred",
         "_enquiry",
-        "_forgotten_count",
         "_is_full",
         "_may_send",
         "_opened_s",
         "_out",
-        "_outstanding",
         "_overhead_budget",
         "_owner_commands",
         "_peer_unbind_sequence",
         "_received_s",
         "_repeats",
         "_repeats_count",
+        "_requests",
         "_resumed_s",
-        "_sequence",
         "_stalled_s",
-        "_timed_out",
         "_transaction_s",
         "_unanswered",
         "_unbind_sequence",
         "_unbinding_s",
-        "_unwritten_count",
         "counters",
         "end",
-        "late_responses",
         "role",
         "state",
         "timers",
@@ -159,14 +134,7 @@ class SmppSession(Generic[T]):
         self._decoder = PduDecoder(SMPP_PDU_UNBOUND_BYTES_MAX if is_smsc else limits.SMPP_PDU_BYTES_MAX)
         self._overhead_budget = TokenBucket(SMPP_FREE_PER_S, SMPP_FREE_BURST, now_s)
         self._out: list[bytes] = []
-        self._unwritten_count = 0
-        self._sequence = 1
-        self._outstanding: dict[int, tuple[T, type[ResponsePdu], float]] = {}
-        self._timed_out: dict[int, tuple[T, type[ResponsePdu]]] = {}
-        self._forgotten_count = 0
-        """Requests that timed out, whose sequence numbers are no longer known and whose responses may still come."""
-        self.late_responses: list[tuple[T, ResponsePdu]] = []
-        """Responses to requests that were reported as RequestFailure.NO_ANSWER; the caller removes them."""
+        self._requests: OpenRequests[T] = OpenRequests()
         self._unanswered: dict[int, type[RequestPdu]] = {}
         self._bind_sequence: int | None = None
         self._deferred: list[DecodedPdu] = []
@@ -199,12 +167,21 @@ class SmppSession(Generic[T]):
         """How many requests can be sent now: what is free of the window, 0 where nothing may be sent."""
         if self._stalled_s is not None or not self._may_send:
             return 0
-        return max(0, self.window_out - len(self._outstanding))
+        return max(0, self.window_out - len(self._requests.waiting))
 
     @property
     def outstanding(self) -> int:
         """Requests that wait for the other end's response."""
-        return len(self._outstanding)
+        return len(self._requests.waiting)
+
+    def take_late(self) -> list[tuple[T, ResponsePdu]]:
+        """Responses that have come to requests which were reported as `RequestFailure.NO_ANSWER`; each once."""
+        late, self._requests.late = self._requests.late, []
+        return late
+
+    @property
+    def has_late(self) -> bool:
+        return bool(self._requests.late)
 
     @property
     def unanswered(self) -> int:
@@ -242,15 +219,13 @@ class SmppSession(Generic[T]):
         None: the window is full, the transport accepts nothing, or the state does not allow it; the token is then not
         kept. Raises UnencodablePdu.
         """
-        kind = type(request)
-        outstanding = self._outstanding
-        if len(outstanding) >= self.window_out or kind not in self._may_send or self._stalled_s is not None:
+        kind, requests = type(request), self._requests
+        if len(requests.waiting) >= self.window_out or kind not in self._may_send or self._stalled_s is not None:
             return None
         response = RESPONSE_OF[kind]
-        sequence = self._next_sequence()
+        sequence = requests.next_sequence()
         self._out.append(encode(request, sequence))
-        outstanding[sequence] = (token, response, now_s)
-        self._unwritten_count += 1
+        requests.add(sequence, token, response, now_s)
         self._transaction_s = now_s
         return sequence
 
@@ -258,7 +233,7 @@ class SmppSession(Generic[T]):
         """Sends outbind or alert_notification, which have no response. False when the state does not allow it."""
         if type(request) not in self._may_send:
             return False
-        self._out.append(encode(request, self._next_sequence()))
+        self._out.append(encode(request, self._requests.next_sequence()))
         if type(request) is Outbind:
             self._enter(SessionState.OUTBOUND)
         return True
@@ -309,7 +284,7 @@ class SmppSession(Generic[T]):
         """The output, which from now on counts as written."""
         octets = b"".join(self._out)
         self._out.clear()
-        self._unwritten_count = 0
+        self._requests.unwritten = 0
         return octets
 
     @property
@@ -320,13 +295,6 @@ class SmppSession(Generic[T]):
     @property
     def has_output(self) -> bool:
         return bool(self._out)
-
-    def _next_sequence(self) -> int:
-        sequence = self._sequence
-        while sequence in self._outstanding:
-            sequence = sequence + 1 if sequence < SEQUENCE_MAX else 1
-        self._sequence = sequence + 1 if sequence < SEQUENCE_MAX else 1
-        return sequence
 
     def _write_response(self, response: ResponsePdu, sequence: int) -> None:
         self._out.append(encode(response, sequence))
@@ -350,7 +318,7 @@ class SmppSession(Generic[T]):
         if self._bind_sequence is not None:
             self._deferred = decoded
             return requests, answers
-        outstanding, unanswered, window_in = self._outstanding, self._unanswered, self.window_in
+        waiting, unanswered, window_in = self._requests.waiting, self._unanswered, self.window_in
         body: Any  # narrowed by its exact type, which a checker does not follow
         for place, (sequence, body) in enumerate(decoded):
             kind = type(body)
@@ -369,8 +337,8 @@ class SmppSession(Generic[T]):
                         self._bind_sequence = sequence
                         self._deferred = decoded[place + 1 :]
                         break
-            elif sequence in outstanding and (kind is outstanding[sequence][1] or kind is GenericNack):
-                answers.append((outstanding.pop(sequence)[0], body))
+            elif sequence in waiting and (kind is waiting[sequence][1] or kind is GenericNack):
+                answers.append((waiting.pop(sequence)[0], body))
                 if kind in _BIND_RESPONSES and body.status == CommandStatus.ROK and not self.is_bound:
                     self._enter(_BIND_RESPONSES[kind])
             else:
@@ -425,14 +393,7 @@ class SmppSession(Generic[T]):
 
     def _is_late(self, sequence: int, body: Pdu | PduFault) -> bool:
         """Whether it may be a late response: that is not the peer's flood, also when the request is no longer known."""
-        if not isinstance(body, ResponsePdu):
-            return False
-        if sequence in self._timed_out:
-            return True
-        if self._forgotten_count:
-            self._forgotten_count -= 1
-            return True
-        return False
+        return isinstance(body, ResponsePdu) and self._requests.take_late(sequence)
 
     def _fault(self, sequence: int, fault: PduFault) -> None:
         self.counters.faults += 1
@@ -451,9 +412,7 @@ class SmppSession(Generic[T]):
             self.end = self.end or SessionEnd.UNBOUND
         else:
             self.counters.unexpected_responses += 1
-            given_up = self._timed_out.pop(sequence, None)
-            if given_up is not None and kind is given_up[1]:
-                self.late_responses.append((given_up[0], response))
+            self._requests.note_late(sequence, response)
 
     # ---- Time
 
@@ -479,7 +438,7 @@ class SmppSession(Generic[T]):
             self._check_link(now_s)
         elif now_s - self._opened_s >= timers.session_init_s or self._is_silent(now_s):
             self.end = SessionEnd.NOT_BOUND
-        return self._expire(now_s) if self._outstanding else []
+        return self._expire(now_s) if self._requests.waiting else []
 
     def _is_silent(self, now_s: float) -> bool:
         """Whether an ESME has connected to us and sent nothing at all."""
@@ -499,33 +458,17 @@ class SmppSession(Generic[T]):
                 # A peer that sends other PDUs is alive.
                 self._enquiry = None
         elif timers.enquire_link_s is not None and now_s - self._received_s >= timers.enquire_link_s:
-            sequence = self._next_sequence()
+            sequence = self._requests.next_sequence()
             self._out.append(encode(EnquireLink(), sequence))
             self._enquiry = (sequence, now_s)
         if timers.inactivity_s is not None and now_s - self._transaction_s >= timers.inactivity_s:
             self.unbind(now_s)
 
     def _expire(self, now_s: float) -> list[tuple[T, ResponseOrFailure]]:
-        """Ends requests that have timed out. They are in the order in which they were sent, so the first are the
-        oldest.
-        """
-        if now_s - self._resumed_s < self.timers.response_s:
+        response_s = self.timers.response_s
+        if now_s - self._resumed_s < response_s:
             return []
-        since_s = now_s - self.timers.response_s
-        written = len(self._outstanding) - self._unwritten_count
-        late_responses: list[int] = []
-        for sequence, (_token, _response, sent_s) in self._outstanding.items():
-            if sent_s > since_s or len(late_responses) >= written:
-                break
-            late_responses.append(sequence)
-        answers: list[tuple[T, ResponseOrFailure]] = []
-        for sequence in late_responses:
-            token, response, _sent_s = self._outstanding.pop(sequence)
-            answers.append((token, RequestFailure.NO_ANSWER))
-            self._timed_out[sequence] = token, response
-        while len(self._timed_out) > SMPP_GIVEN_UP_MAX:
-            del self._timed_out[next(iter(self._timed_out))]
-            self._forgotten_count += 1
+        answers = self._requests.expire(now_s - response_s)
         if self.state is SessionState.UNBINDING:
             self._continue_unbind()
         return answers
@@ -564,11 +507,11 @@ class SmppSession(Generic[T]):
             if not self._unanswered:
                 self._write_response(UnbindResp(), self._peer_unbind_sequence)
                 self.end = SessionEnd.PEER_UNBOUND
-        elif self._unbind_sequence is None and not self._outstanding and not self._unanswered:
+        elif self._unbind_sequence is None and not self._requests.waiting and not self._unanswered:
             self._send_unbind()
 
     def _send_unbind(self) -> None:
-        self._unbind_sequence = self._next_sequence()
+        self._unbind_sequence = self._requests.next_sequence()
         self._out.append(encode(Unbind(), self._unbind_sequence))
 
     def _check_unbind_timeout(self, now_s: float) -> None:
@@ -587,17 +530,11 @@ class SmppSession(Generic[T]):
         """The connection is gone, because of `end` unless a reason was known. Returns the open requests' tokens."""
         self.end = self.end or end
         self._enter(SessionState.CLOSED)
-        written = len(self._outstanding) - self._unwritten_count
-        answers: list[tuple[T, ResponseOrFailure]] = [
-            (token, RequestFailure.LINK_LOST if place < written else RequestFailure.NOT_SENT)
-            for place, (token, _response, _sent_s) in enumerate(self._outstanding.values())
-        ]
-        self._outstanding.clear()
+        answers = self._requests.close()
         self._unanswered.clear()
         self._deferred.clear()
         self._repeats.clear()
         self._out.clear()
-        self._unwritten_count = 0
         return answers
 
 

@@ -7,9 +7,8 @@ import msgspec
 
 from homing.carriers.smpp.settings import SmppSettings
 from homing.model import Answer, Outcome
-from homing.smpp import session
+from homing.smpp.open_requests import RequestFailure, ResponseOrFailure
 from homing.smpp.pdus import SubmitSmResp
-from homing.smpp.session import RequestFailure
 from homing.smpp.statuses import CommandStatus, StatusKind, error_code, meaning
 from homing.smpp.tlvs import ADDITIONAL_STATUS_INFO_TEXT
 
@@ -46,7 +45,7 @@ class AnswerReader:
             **dict.fromkeys(settings.permanent_statuses, PartOutcome.REFUSED),
         }
 
-    def read(self, answer: session.ResponseOrFailure) -> PartResult:
+    def read(self, answer: ResponseOrFailure) -> PartResult:
         """The result of a submit_sm."""
         if isinstance(answer, RequestFailure):
             return PartResult(

@@ -16,8 +16,9 @@ from homing.common.host_lookup import HostLookup
 from homing.smpp import connection as connections
 from homing.smpp.codec import UnencodablePdu
 from homing.smpp.connection import SmppConnection
+from homing.smpp.open_requests import RequestFailure, ResponseOrFailure
 from homing.smpp.pdus import BindReceiver, BindTransceiver, BindTransmitter, EnquireLink
-from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
+from homing.smpp.session import IncomingRequest, SessionEnd
 from homing.smpp.statuses import CommandStatus, StatusKind, meaning
 from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.timers import SessionTimers

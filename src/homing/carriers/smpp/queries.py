@@ -11,9 +11,9 @@ from homing.carriers.smpp.settings import SmppSettings
 from homing.model import CarrierReceipt, Outstanding
 from homing.smpp import times
 from homing.smpp.connection import SmppConnection
+from homing.smpp.open_requests import ResponseOrFailure
 from homing.smpp.pdus import QuerySm, QuerySmResp
 from homing.smpp.receipt_text import MESSAGE_STATES
-from homing.smpp.session import ResponseOrFailure
 from homing.smpp.statuses import CommandStatus
 
 SMPP_CARRIER_QUERY_AGE_S: Final = 300.0

@@ -16,10 +16,9 @@ from homing.carriers.smpp.link import CarrierLink
 from homing.carriers.smpp.settings import SmppSettings
 from homing.common.token_bucket import TokenBucket
 from homing.model import Answer, LateAnswer, Outbound, Outcome
-from homing.smpp import session
 from homing.smpp.codec import UnencodablePdu
+from homing.smpp.open_requests import RequestFailure, ResponseOrFailure
 from homing.smpp.pdus import SubmitSm
-from homing.smpp.session import RequestFailure
 
 SMPP_CARRIER_AHEAD_S: Final = 1.0  # of what the rate allows, waiting in the carrier
 SMPP_CARRIER_BURST_S: Final = 0.1  # of what the rate allows, in one go
@@ -118,10 +117,10 @@ class PendingSubmit:
         self.link = link
         self.sent_s = sent_s
 
-    def __call__(self, answer: session.ResponseOrFailure) -> None:
+    def __call__(self, answer: ResponseOrFailure) -> None:
         self._scheduler.on_answer(self, answer)
 
-    def late(self, answer: session.ResponseOrFailure) -> None:
+    def late(self, answer: ResponseOrFailure) -> None:
         """Called with a response that comes after the timeout."""
         self._scheduler.on_late_answer(self, answer)
 
@@ -316,7 +315,7 @@ class SubmitScheduler:
 
     # ---- Responses
 
-    def on_answer(self, pending: PendingSubmit, answer: session.ResponseOrFailure) -> None:
+    def on_answer(self, pending: PendingSubmit, answer: ResponseOrFailure) -> None:
         """Takes the response to a submit_sm, or the reason why there is none."""
         link, outgoing, part = pending.link, pending.outgoing, pending.part
         link.in_flight -= 1
@@ -344,7 +343,7 @@ class SubmitScheduler:
             self._finish_if_done(outgoing)
         self.pump()
 
-    def on_late_answer(self, pending: PendingSubmit, answer: session.ResponseOrFailure) -> None:
+    def on_late_answer(self, pending: PendingSubmit, answer: ResponseOrFailure) -> None:
         """Takes a late response to a submit_sm whose message was answered as unknown: all of it may now be accepted."""
         outgoing, result = pending.outgoing, self._reader.read(answer)
         if result.outcome is not PartOutcome.ACCEPTED or not outgoing.is_done:
