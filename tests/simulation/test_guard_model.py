@@ -159,7 +159,7 @@ def test_another_model_restores_what_one_exported(world: World) -> None:
     verdicts = world.model.snapshot.verdicts
     assert verdicts
     successor = FraudModel()
-    for network, saved in export_networks(world.model.state, 0, 100):
+    for network, saved in export_networks(world.model.state, START_S + world.now_s, 0, 100):
         decoded = msgspec.msgpack.decode(msgspec.msgpack.encode(saved), type=SavedNetwork)
         restore_network(successor.state, network, decoded)
     for key, verdict in verdicts.items():
@@ -236,7 +236,9 @@ def test_an_attacks_probes_do_not_clear_its_range(world: World) -> None:
 
 
 def test_a_verdict_is_not_ended_because_blocked_messages_are_not_counted() -> None:
-    """In a range with genuine messages, whose conversions speak for it: those blocked add no density."""
+    """In a range with genuine messages, whose conversions speak for it: those blocked add no density. The
+    conversions of the last ten minutes make a little room.
+    """
     world = World(7, genuine_per_s=3)
     town = ("628125550",)
     world.run(1800)
@@ -244,4 +246,4 @@ def test_a_verdict_is_not_ended_because_blocked_messages_are_not_counted() -> No
     passed = world.attack_passed
     assert passed == world.attack
     world.run(3000, attack_per_s=1, ranges=town)
-    assert world.attack_passed - passed < 20
+    assert world.attack_passed - passed < 30

@@ -43,7 +43,7 @@ def test_exposure_is_fixed_when_a_cohort_is_merged() -> None:
 
 def test_cohorts_beyond_the_long_window_are_archived_as_decaying_sums() -> None:
     series = series_of(HALF_HOUR)
-    assert series.fold(HALF_HOUR + LONG_WINDOW_MIN + 1, LONG_WINDOW_MIN, (), 1.0) == 8.0
+    assert series.fold(HALF_HOUR + LONG_WINDOW_MIN + 1, LONG_WINDOW_MIN, [1.0] * 400, 1.0) == 8.0
     assert not series.cohorts
     assert (series.archived_messages, series.archived_exposure, series.archived_conversions) == (10.0, 10.0, 4.0)
     series.fold(HALF_HOUR + LONG_WINDOW_MIN + 2, LONG_WINDOW_MIN, (), 0.5)

@@ -77,10 +77,18 @@ def test_one_message_to_a_flagged_range_passes_when_a_probe_is_due() -> None:
 
 def test_a_probe_of_a_range_passes_its_networks_verdict_and_a_networks_probe_passes_no_flagged_range() -> None:
     name, whole = (*NETWORK, "628120001"), (*NETWORK, "")
-    terms = {NETWORK: NetworkLimits((5, 20, 60), None, None, FLAGGED)}
+    terms = {NETWORK: NetworkLimits((5, 20, 60), Allowance(10, 800), None, FLAGGED)}
     enforcer = enforcer_of(GuardSnapshot(NOW_S, terms, {name: FLAGGED}, due_probes=frozenset({name, whole})))
     decision = [decide(enforcer, f"62812000{n}001").action for n in (1, 1, 2, 3)]
     assert decision == [GuardAction.PASS, GuardAction.BLOCK, GuardAction.PASS, GuardAction.BLOCK]
+
+
+def test_some_messages_pass_to_a_network_that_is_flagged_as_a_whole() -> None:
+    """Nothing but silence speaks against it."""
+    terms = {NETWORK: NetworkLimits((5, 20, 60), Allowance(7, 800), None, FLAGGED)}
+    enforcer = enforcer_of(GuardSnapshot(NOW_S, terms))
+    actions = [decide(enforcer, f"62812{n:04}001").action for n in range(5)]
+    assert actions == [GuardAction.PASS] * 3 + [GuardAction.BLOCK] * 2
 
 
 def test_no_message_is_a_probe_in_monitor_mode() -> None:

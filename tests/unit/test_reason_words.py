@@ -193,6 +193,7 @@ def test_the_reasons_of_a_verdict() -> None:
         short_messages=90.0,
         short_expected=0.125,
         shape=0.5,
+        short_room=1.0,
         has_history=False,
     )
     dense, silent = (

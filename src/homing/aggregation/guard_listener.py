@@ -201,7 +201,7 @@ class GuardListener:
         since_s = self._saved_s - 120.0
         return [
             (key, zlib.compress(msgspec.msgpack.encode(saved), 1))
-            for key, saved in export_networks(self.model.state, since_s, GUARD_SAVE_NETWORKS_MAX)
+            for key, saved in export_networks(self.model.state, self._now_s, since_s, GUARD_SAVE_NETWORKS_MAX)
         ]
 
     async def _restore(self, database: Database, now: datetime) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 
 GUARD_FINE_MINUTES: Final = 90  # for which each minute is a cohort of its own
 GUARD_COARSE_MINUTES: Final = 30  # that older cohorts are merged into
+NOT_FIXED: Final = -1.0  # the exposure of a cohort that is not old yet
 
 
 class Cohort:
@@ -22,11 +23,11 @@ class Cohort:
         capped_messages: float = 0.0,
         voting_messages: float = 0.0,
         voting_conversions: float = 0.0,
-        exposure: float = 0.0,
+        exposure: float = NOT_FIXED,
     ) -> None:
         """`capped_messages`: of each ten minutes no more than the range's limit, so that a crowd does not vouch for
         itself. `voting_messages`: of each ten minutes two at most. `exposure`: messages whose silence counts, fixed
-        once the cohort is old; 0 until then.
+        once the cohort is old; `NOT_FIXED` until then.
         """
         self.messages = messages
         self.conversions = conversions
@@ -36,6 +37,7 @@ class Cohort:
         self.exposure = exposure
 
     def add(self, other: "Cohort") -> None:
+        """Both have a fixed exposure."""
         self.messages += other.messages
         self.conversions += other.conversions
         self.capped_messages += other.capped_messages
@@ -50,7 +52,14 @@ class Cohort:
         self.capped_messages = max(0.0, self.capped_messages - other.capped_messages)
         self.voting_messages = max(0.0, self.voting_messages - other.voting_messages)
         self.voting_conversions = max(0.0, self.voting_conversions - other.voting_conversions)
-        self.exposure = max(0.0, self.exposure - other.exposure)
+        if self.exposure > 0.0 and other.exposure > 0.0:
+            self.exposure = max(0.0, self.exposure - other.exposure)
+
+    def exposure_now(self, age_min: int, weights: Sequence[float]) -> float:
+        """Messages whose silence counts, where it is not fixed by their age. Of what is too old for a weight, none."""
+        if self.exposure >= 0.0:
+            return self.exposure
+        return self.messages * weights[max(0, age_min)] if age_min < len(weights) else 0.0
 
 
 class CohortSeries:
@@ -78,7 +87,7 @@ class CohortSeries:
     def fold(self, now_minute: int, long_window_min: int, exposure_weights: Sequence[float], decay: float) -> float:
         """Merges old cohorts and archives the oldest; gives the capped messages that were archived.
 
-        `exposure_weights`: how much a message's silence counts, by its age in minutes; 1 beyond the end. `decay`: the
+        `exposure_weights`: how much a message's silence counts, by its age in minutes; 0 beyond the end. `decay`: the
         factor on what was archived before.
         """
         self.archived_messages *= decay
@@ -90,10 +99,7 @@ class CohortSeries:
         archived = 0.0
         for minute in [minute for minute in self.cohorts if minute < fine]:
             cohort = self.cohorts[minute]
-            if not cohort.exposure:
-                age = now_minute - minute
-                weight = exposure_weights[age] if age < len(exposure_weights) else 1.0
-                cohort.exposure = cohort.messages * weight
+            cohort.exposure = cohort.exposure_now(now_minute - minute, exposure_weights)
             if minute < oldest:
                 del self.cohorts[minute]
                 archived += cohort.capped_messages
@@ -107,6 +113,7 @@ class CohortSeries:
                 if merged is None:
                     self.cohorts[half_hour] = cohort
                 else:
+                    merged.exposure = merged.exposure_now(now_minute - half_hour, exposure_weights)
                     merged.add(cohort)
         return archived
 
@@ -129,12 +136,7 @@ class CohortSeries:
         for first, cohort in self.cohorts.items():
             if first > after_minute:
                 conversions += cohort.conversions
-                if cohort.exposure:
-                    exposure += cohort.exposure
-                elif cohort.messages > 0:
-                    age = max(0, now_minute - first)
-                    weight = exposure_weights[age] if age < len(exposure_weights) else 1.0
-                    exposure += cohort.messages * weight
+                exposure += cohort.exposure_now(now_minute - first, exposure_weights)
         return exposure, conversions
 
     def subtract(self, other: "CohortSeries") -> None:

@@ -1,5 +1,6 @@
 """When an app's conversions come, and whether they still do. Pure."""
 
+from math import sqrt
 from typing import Final
 
 from homing.common import histogram
@@ -10,8 +11,7 @@ PRIOR_DELAY_COUNTS: Final = (0.0, 0.0, 0.2, 0.8, 2.5, 5.0, 6.0, 3.0, 1.2, 0.6, 0
 """Conversions by time from submit, by bucket of the histogram: worth twenty, with a median of about 35 s."""
 DELAY_COUNT_MAX: Final = 20_000.0  # beyond it all counts are halved, so that recent ones count more
 RATIO_SPAN_MIN: Final = 2  # minutes on either side that a minute's conversion ratio is averaged over
-RATIO_PSEUDO_COUNT: Final = 4.0  # expected conversions that pull a minute's ratio towards 1
-RATIO_MIN: Final = 0.02
+RATIO_PSEUDO_COUNT: Final = 4.0  # expected conversions that pull the ratio of a network towards 1
 
 
 class ConversionDelays:
@@ -57,12 +57,17 @@ class _MinuteVotes:
 
 class ConversionRatios:
     """By minute of submit, conversions over those expected, 0..1. In an outage of delivery or of reporting it falls for
-    all ranges alike. Each range has two votes in ten minutes at most, so that an attack on few hardly lowers it.
+    all ranges alike, and so it does while conversions are reported late, in bulk or in part. Each range has two votes
+    in ten minutes at most, so that an attack on few hardly lowers it.
+
+    It is a lower bound: what the count of conversions leaves in doubt is not held against anybody. Where `is_excuse` is
+    set it excuses beside another ratio, and few conversions pull it towards 1.
     """
 
-    __slots__ = ("_ratios", "_votes", "version")
+    __slots__ = ("_is_excuse", "_ratios", "_votes", "version")
 
-    def __init__(self) -> None:
+    def __init__(self, is_excuse: bool = False) -> None:
+        self._is_excuse = is_excuse
         self._votes: dict[int, _MinuteVotes] = {}
         self._ratios: dict[int, float] = {}
         self.version = 0  # counts updates
@@ -103,12 +108,16 @@ class ConversionRatios:
             due_sum += due[at + width - 1]
             conversions_sum += conversions[at + width - 1]
             if due_sum > 0.1:
-                ratio = (conversions_sum + RATIO_PSEUDO_COUNT) / (due_sum + RATIO_PSEUDO_COUNT)
-                self._ratios[minute] = min(1.0, max(RATIO_MIN, ratio))
+                self._ratios[minute] = self._ratio_of(conversions_sum, due_sum)
             due_sum -= due[at]
             conversions_sum -= conversions[at]
         self._ratios.update(settled)
 
+    def _ratio_of(self, conversions: float, due: float) -> float:
+        if self._is_excuse:
+            return min(1.0, (conversions + RATIO_PSEUDO_COUNT) / (due + RATIO_PSEUDO_COUNT))
+        return min(1.0, max(0.0, conversions - sqrt(conversions) - 1.0) / due)
+
     def ratio(self, minute: int) -> float:
-        """1 where nothing is known."""
-        return self._ratios.get(minute, 1.0)
+        """Where nothing is known, nothing is due; or, of an excuse, nothing is excused."""
+        return self._ratios.get(minute, 1.0 if self._is_excuse else 0.0)

@@ -215,13 +215,14 @@ class Enforcer:
             decision, is_probe = self._check_range(view, key, block, modes[RANGE], now_s)
             if decision.action is GuardAction.BLOCK:
                 return decision
-        if network_limits.verdict is not None and modes[NETWORK] and decision is PASS and not is_probe:
-            decision = self._check_network(network_limits, network_limits.verdict, key, modes[NETWORK], now_s)
-            if decision.action is GuardAction.BLOCK:
-                return decision
         wider, widest = block[:-1], block[:-2]
         counts, of_block = self._counts_of(key, block)
         earlier = self._earlier.networks.get(key, self._no_counts)
+        if network_limits.verdict is not None and modes[NETWORK] and decision is PASS and not is_probe:
+            messages = counts.messages + earlier.messages
+            decision = self._check_network(network_limits, network_limits.verdict, key, messages, modes[NETWORK], now_s)
+            if decision.action is GuardAction.BLOCK:
+                return decision
         is_counted = not of_block.is_repeat(number)
         is_fresh = now_s - snapshot.made_s <= SNAPSHOT_AGE_S_MAX
         to_wider, to_widest = counts.wide.get(wider, 0), counts.wide.get(widest, 0)
@@ -272,9 +273,17 @@ class Enforcer:
         return PASS, False
 
     def _check_network(
-        self, network_limits: NetworkLimits, verdict: Verdict, key: NetworkKey, mode: RuleMode, now_s: float
+        self,
+        network_limits: NetworkLimits,
+        verdict: Verdict,
+        key: NetworkKey,
+        messages: int,
+        mode: RuleMode,
+        now_s: float,
     ) -> GuardDecision:
-        if verdict.until_s <= now_s:
+        """Silence alone closes no network: some messages pass. `messages`: to the network, counted here."""
+        counted = messages + (0.0 if network_limits.network is None else network_limits.network.counted)
+        if verdict.until_s <= now_s or counted < self._policy.flagged_network_messages:
             return PASS
         mode = mode if network_limits.may_block else RuleMode.MONITOR
         if mode is RuleMode.BLOCK and self._is_probe((*key, WHOLE_NETWORK), now_s):

@@ -227,7 +227,7 @@ class FraudModel:
                 continue
             network.is_changed = False
             if not network.app.reports_conversions:
-                self._limits[key] = NetworkLimits(network.range_limits, None, None, None, False)
+                self._limits[key] = NetworkLimits(network.range_limits, None, None, None, network.may_block)
                 continue
             network.verdict = self._network_verdict(network, now_s, minute)
             country = key[0], key[1], network.key.country
@@ -295,7 +295,7 @@ class FraudModel:
         length_s = min(policy.verdict_s_max, policy.verdict_s * 2**range_state.times_flagged)
         range_state.times_flagged += 1
         range_state.density_when_flagged = score.density.nats
-        verdict = Verdict(score.reason, now_s, now_s + length_s, network.app.reports_conversions)
+        verdict = Verdict(score.reason, now_s, now_s + length_s, network.may_block)
         self._verdicts.add(key, verdict, range_state.times_flagged)
         network.flagged[range_state.digits] = now_s
         network.flagged_wide.add(range_state.digits[:-2])
@@ -317,9 +317,16 @@ class FraudModel:
         network.flagged.pop(range_state.digits, None)
 
     def _release(self, key: RangeKey) -> None:
-        """Ends a verdict; what comes from now on is scored anew."""
+        """Ends a verdict; what comes from now on is scored anew. The range's history goes on as if it had had its usual
+        messages meanwhile: the network's did.
+        """
+        verdict, range_state = self._verdicts.by_range[key], self.state.ranges[key]
         self._verdicts.remove(key)
-        self.state.ranges[key].restart()
+        range_state.restart()
+        network = self.state.networks.get(key[:3])
+        if network is not None:
+            missed = self._scorer.missed(network, range_state, verdict.since_s, self._now_s)
+            range_state.cohort(int(self._now_s // 60), True).capped_messages += missed
 
     # ---- verdicts on whole networks
 

@@ -40,8 +40,13 @@ class SavedNetwork(msgspec.Struct, frozen=True, array_like=True):
     ranges: list[SavedRange]
 
 
-def export_networks(state: ModelState, since_s: float, networks_max: int) -> Sequence[tuple[NetworkKey, SavedNetwork]]:
-    """The networks with messages since a unix time, those with the latest first."""
+def export_networks(
+    state: ModelState, now_s: float, since_s: float, networks_max: int
+) -> Sequence[tuple[NetworkKey, SavedNetwork]]:
+    """The networks with messages since a unix time, those with the latest first. Exposure is fixed as it is now: the
+    process that restores them does not know what share of this time's conversions was reported.
+    """
+    minute = int(now_s // 60)
     active = sorted(
         ((key, network) for key, network in state.networks.items() if network.active_s >= since_s),
         key=lambda pair: -pair[1].active_s,
@@ -54,17 +59,19 @@ def export_networks(state: ModelState, since_s: float, networks_max: int) -> Seq
             range_counts_at=network.range_counts_at,
             flagged=network.flagged,
             archived_capped=network.capped.archived_messages,
-            capped=_export_cohorts(network.capped),
+            capped=_export_cohorts(network.capped, minute, ()),
             ranges=[],
         )
         for key, network in active
     }
     for (account_id, app_id, network_code, _digits), range_state in state.ranges.items():
-        network = saved.get((account_id, app_id, network_code))
+        key = account_id, app_id, network_code
+        network = saved.get(key)
         if network is not None and (
             range_state.history >= 1.0 or range_state.times_flagged or len(range_state.cohorts) > 1
         ):
-            network.ranges.append(_export_range(range_state))
+            weights = state.networks[key].exposure_weights(minute)
+            network.ranges.append(_export_range(range_state, minute, weights))
     return list(saved.items())
 
 
@@ -110,7 +117,7 @@ def restore_statistics(state: ModelState, past: Delta, conversion_times: Sequenc
         area.busiest_hour_conversions = max(area.busiest_hour_conversions, float(past.converted))
 
 
-def _export_range(range_state: RangeState) -> SavedRange:
+def _export_range(range_state: RangeState, minute: int, weights: Sequence[float]) -> SavedRange:
     return SavedRange(
         digits=range_state.digits,
         level=range_state.level,
@@ -119,7 +126,7 @@ def _export_range(range_state: RangeState) -> SavedRange:
         archived_messages=range_state.archived_messages,
         archived_exposure=range_state.archived_exposure,
         archived_conversions=range_state.archived_conversions,
-        cohorts=_export_cohorts(range_state),
+        cohorts=_export_cohorts(range_state, minute, weights),
     )
 
 
@@ -135,7 +142,7 @@ def _restore_range(saved: SavedRange) -> RangeState:
     return range_state
 
 
-def _export_cohorts(series: CohortSeries) -> dict[int, CohortCounts]:
+def _export_cohorts(series: CohortSeries, now_minute: int, weights: Sequence[float]) -> dict[int, CohortCounts]:
     return {
         minute: (
             cohort.messages,
@@ -143,7 +150,7 @@ def _export_cohorts(series: CohortSeries) -> dict[int, CohortCounts]:
             cohort.capped_messages,
             cohort.voting_messages,
             cohort.voting_conversions,
-            cohort.exposure,
+            cohort.exposure_now(now_minute - minute, weights),
         )
         for minute, cohort in series.cohorts.items()
     }

@@ -29,6 +29,10 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     attack_conversion_ratios: tuple[float, ...] = (0.01, 0.2, 0.35, 0.5)  # of the genuine rate, each as likely
     conversion_cap_nats: float = 6.0  # the most that conversions, which can be forged, speak for 1,000 numbers
     conversion_cap_nats_each: float = 3.0  # of a wider range instead, for each voting conversion of its thousands
+    conversions_per_doubling: float = 10.0  # of a range's room: so many conversions at the genuine rate double it
+    doublings_max: float = 3.0  # of 1,000 numbers in a network whose spread is known, since conversions can be forged
+    doublings_max_unknown: float = 10.0  # elsewhere
+    doubling_ratios: tuple[float, float] = (0.5, 0.9)  # of the genuine rate, from which conversions count, and in full
     fast_conversion_s: float = 2.0  # too fast for a person to read and type a code
 
     # Density
@@ -39,11 +43,14 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     prior_range_counts: tuple[float, ...] = (200.0, 40.0, 8.0)  # ranges of an unknown network, by level
     prior_range_strength: float = 50.0  # messages that this assumption is worth
     network_pseudo_count: float = 20.0  # messages that a network is assumed to have had beside those counted
+    known_spread_messages: float = 300.0  # from which a network's own spread over its ranges is known
+    known_spread_ranges: float = 100.0  # of 1,000 numbers, with fewer a network's messages are not spread
     resend_probability: float = 0.1  # that a message is a person's repeated request
     flag_messages_min: int = 4  # in the short window; with fewer no range is flagged
 
     # Whole networks and countries
     network_conversion_ratio_max: float = 0.05  # of the conversions due; a network with more is not flagged as a whole
+    flagged_network_messages: float = 10.0  # unverified ones within minutes that pass to a network flagged as a whole
     proven_conversions: float = 20.0  # from which a network counts as known
     network_unverified_floor: float = 800.0  # unverified messages that are always allowed to a network
     country_unverified_floor: float = 1200.0  # and to a country

@@ -17,7 +17,8 @@ WINDOWS = 2  # the one with more evidence counts, less ln 2 for the choice
 class Density(msgspec.Struct, frozen=True):
     """A range's messages against its share of the network's: the `nats` of the window with more evidence, in which
     `messages` came and `expected` were. `short_messages` and `short_expected`: those of the short window. `shape`: of
-    the negative binomial. Without history the network's limits are the range's own.
+    the negative binomial. `short_room`: how many times the messages of a range without conversions it may have in
+    the short window. Without history the network's limits are the range's own.
     """
 
     nats: float
@@ -26,6 +27,7 @@ class Density(msgspec.Struct, frozen=True):
     short_messages: float
     short_expected: float
     shape: float
+    short_room: float
     has_history: bool
 
 
@@ -85,7 +87,8 @@ class Scorer:
                 conversions + range_state.archived_conversions,
             )
             silence = max(-self._conversion_cap(range_state, minute), self.silence(network, exposure, conversions))
-        density = self._density(network, range_state, minute)
+        ratio = conversions / (exposure * network.rate) if exposure * network.rate > 0 else 1.0
+        density = self._density(network, range_state, minute, ratio)
         return RangeScore(prior, silence, density, exposure, conversions, exposure * network.rate)
 
     def prior(self, network: NetworkState, key: RangeKey | None = None, range_state: RangeState | None = None) -> float:
@@ -135,30 +138,63 @@ class Scorer:
 
     # ---- density
 
-    def _density(self, network: NetworkState, range_state: RangeState, minute: int) -> Density:
+    def _room(self, network: NetworkState, level: int, conversions: float, ratio: float) -> float:
+        """Conversions at the genuine rate double a range's room: a crowd that converts is one of people. They can be
+        forged, so that of 1,000 numbers there is a bound where the network's spread is known. `conversions`: of the
+        window, so that those of hours ago make no room for a burst; `ratio`: of all, over those due.
+        """
+        policy = self._policy
+        least, full = policy.doubling_ratios
+        counted = conversions * min(1.0, max(0.0, (ratio - least) / (full - least)))
+        is_bounded = level == 0 and network.has_known_spread
+        doublings = counted / policy.conversions_per_doubling
+        return float(2.0 ** min(doublings, policy.doublings_max if is_bounded else policy.doublings_max_unknown))
+
+    def _density(self, network: NetworkState, range_state: RangeState, minute: int, ratio: float) -> Density:
+        """`ratio`: the range's conversions over those due."""
         policy = self._policy
         short_since, long_since = minute - policy.short_window_min, minute - policy.long_window_min
         weight, share, shape = self._expected_share(network, range_state.level, range_state)
-        short_messages, short_capped, long_messages, long_capped = range_state.windows(short_since, long_since)
-        short_expected = self._other_messages(network, short_since, min(short_messages, short_capped)) * share
-        long_expected = self._other_messages(network, long_since, min(long_messages, long_capped)) * share
-        nats = self._density_nats(short_messages, short_expected, shape)
-        messages, expected = short_messages, short_expected
-        long_nats = self._density_nats(long_messages, long_expected, shape)
+        short, long = range_state.windows(short_since, long_since)
+        short_expected = self._other_messages(network, short_since, min(short.messages, short.capped_messages)) * share
+        long_expected = self._other_messages(network, long_since, min(long.messages, long.capped_messages)) * share
+        short_room = self._room(network, range_state.level, short.conversions, ratio)
+        long_room = self._room(network, range_state.level, long.conversions, ratio)
+        nats = self._density_nats(short.messages / short_room, short_expected, shape)
+        messages, expected = short.messages, short_expected
+        long_nats = self._density_nats(long.messages / long_room, long_expected, shape)
         if long_nats > nats:
-            nats, messages, expected = long_nats, long_messages, long_expected
+            nats, messages, expected = long_nats, long.messages, long_expected
         if nats <= 0.0:
             nats = messages = expected = 0.0
         has_history = weight >= policy.range_pseudo_count + 1.0
-        return Density(nats, messages, expected, short_messages, short_expected, shape, has_history)
+        return Density(
+            nats=nats,
+            messages=messages,
+            expected=expected,
+            short_messages=short.messages,
+            short_expected=short_expected,
+            shape=shape,
+            short_room=short_room,
+            has_history=has_history,
+        )
 
     def allowance(self, network: NetworkState, level: int, density: Density, need_nats: float) -> Allowance | None:
         """How many messages a range may have in the short window for less evidence than is needed; None where the
         network's limits say as much.
         """
-        if density.short_messages * 2 < network.range_limits[level] and not density.has_history:
+        is_as_network = not density.has_history and density.short_room == 1.0
+        if is_as_network and density.short_messages * 2 < network.range_limits[level]:
             return None
-        return Allowance(density.short_messages, float(self._limit(density.short_expected, density.shape, need_nats)))
+        limit = self._limit(density.short_expected, density.shape, need_nats)
+        return Allowance(density.short_messages, limit * density.short_room)
+
+    def missed(self, network: NetworkState, range_state: RangeState, since_s: float, now_s: float) -> float:
+        """A range's usual messages of a time in which it was flagged and its own were not counted."""
+        _weight, share, _shape = self._expected_share(network, range_state.level, range_state)
+        first, last = int(since_s // 60), int(now_s // 60)
+        counted = max(first, last - self._policy.long_window_min)
+        return share * network.capped_since(counted) * (last - first + 1) / (last - counted + 1)
 
     def update_range_limits(self, network: NetworkState, minute: int) -> bool:
         """How many messages a range without history may have in the short window before it would be flagged. Computed

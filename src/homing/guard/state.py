@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from homing.guard.active_verdicts import ActiveVerdicts
-from homing.guard.cohorts import GUARD_COARSE_MINUTES, CohortSeries
+from homing.guard.cohorts import GUARD_COARSE_MINUTES, Cohort, CohortSeries
 from homing.guard.conversions import GUARD_WEIGHT_MINUTES, ConversionDelays, ConversionRatios
 from homing.guard.policy import LEVELS, GuardPolicy
 from homing.guard.risk import NO_RISKS
@@ -67,17 +67,22 @@ class RangeState(CohortSeries):
             self.recent_messages += cohort.messages
             self.recent_conversions += cohort.conversions
 
-    def windows(self, short_since: int, long_since: int) -> tuple[float, float, float, float]:
-        """(messages, capped messages) since the minute of the short window, then since that of the long one."""
-        short_messages = short_capped = long_messages = long_capped = 0.0
+    def windows(self, short_since: int, long_since: int) -> tuple[Cohort, Cohort]:
+        """The sums since the minute of the short window, and since that of the long one; without votes and exposure."""
+        short_messages = short_capped = short_conversions = long_messages = long_capped = long_conversions = 0.0
         for minute, cohort in self.cohorts.items():
             if minute >= long_since:
                 long_messages += cohort.messages
                 long_capped += cohort.capped_messages
+                long_conversions += cohort.conversions
                 if minute >= short_since:
                     short_messages += cohort.messages
                     short_capped += cohort.capped_messages
-        return short_messages, short_capped, long_messages, long_capped
+                    short_conversions += cohort.conversions
+        return (
+            Cohort(short_messages, short_conversions, short_capped),
+            Cohort(long_messages, long_conversions, long_capped),
+        )
 
     def history_before(self, minute: int) -> float:
         """Capped messages of before a minute: archived ones, and those that only wait to be."""
@@ -86,8 +91,14 @@ class RangeState(CohortSeries):
         return self.history + sum(waiting)
 
     def restart(self) -> None:
-        """Forgets the evidence; history stays."""
-        self.cohorts.clear()
+        """Forgets the evidence. What counts as history stays, as it does in the network: else the range's share of the
+        network's messages would seem to be less than it is, once both are history.
+        """
+        self.cohorts = {
+            minute: Cohort(capped_messages=cohort.capped_messages, exposure=min(cohort.exposure, 0.0))
+            for minute, cohort in self.cohorts.items()
+            if cohort.capped_messages > 0
+        }
         self.archived_messages = self.archived_exposure = self.archived_conversions = 0.0
         self.recent_messages = self.recent_conversions = 0.0
 
@@ -207,7 +218,7 @@ class NetworkState(AreaState):
         self.country = country
         self.carriers: dict[int, float] = {}  # messages by carrier, decayed within minutes
         self.rate = 0.0  # conversions that a genuine message is expected to make
-        self.ratios = ConversionRatios()
+        self.ratios = ConversionRatios(is_excuse=True)
         self.active_s = 0.0  # unix time of the latest message
         self.is_changed = True  # since its limits were last published
         # How messages spread over ranges. All counts are of capped messages.
@@ -237,6 +248,20 @@ class NetworkState(AreaState):
     def is_proven(self) -> bool:
         """Whether enough people of this network have converted for it to count as known."""
         return self.conversions_total >= self._policy.proven_conversions
+
+    @property
+    def has_known_spread(self) -> bool:
+        """Whether it had messages enough to tell that they spread over many ranges."""
+        policy = self._policy
+        is_known = self.capped_total >= policy.known_spread_messages
+        return is_known and self._estimate_ranges()[0] >= policy.known_spread_ranges
+
+    @property
+    def may_block(self) -> bool:
+        """Whether a verdict in this network may block. Without reports of conversions it rests on density alone, which
+        says something where the network's own spread is known.
+        """
+        return self.app.reports_conversions or self.has_known_spread
 
     def exposure_weights(self, minute: int) -> Sequence[float]:
         """How much a message's silence counts, by its age in minutes: the share of conversions that come by then, times

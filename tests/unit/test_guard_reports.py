@@ -1,0 +1,144 @@
+"""What conversions that are reported late, in part or not at all do to a verdict; and what conversions are worth."""
+
+from collections.abc import Iterable
+
+from homing.common import histogram
+from homing.guard.conversions import ConversionDelays, ConversionRatios
+from homing.guard.model import FraudModel
+from homing.guard.scoring import Scorer
+from homing.guard.snapshot import GuardSnapshot, RangeKey
+from homing.statistics.delta import Delta
+
+MINUTE = 29_460_000
+RATE = 0.8
+DENSE_KEY: RangeKey = (1, "app", "51010", "628129999")
+
+
+def delta(minute: int, block: str, submitted: int = 0, converted: int = 0) -> Delta:
+    bucket = histogram.bucket_of(20.0) if converted else -1
+    return Delta(
+        minute,
+        1,
+        "app",
+        "ID",
+        "51010",
+        block,
+        1,
+        "S",
+        submitted=submitted,
+        converted=converted,
+        conversion_bucket=bucket,
+    )
+
+
+def blocks(minute: int, count: int) -> Iterable[str]:
+    """Each used once in a few hours."""
+    return (f"62812{(minute * count + n) * 7919 % 10_000:04d}" for n in range(count))
+
+
+def update(model: FraudModel, minute: int, reporting: str = "reporting") -> GuardSnapshot:
+    model.update(minute * 60.0 + 59.0, lambda _cell, _carrier: RATE, lambda _account, _app: reporting)
+    return model.snapshot
+
+
+def observed(model: FraudModel, minutes: range, per_min: int, reporting: str = "reporting") -> GuardSnapshot:
+    """Genuine messages, four of five of which convert within their minute."""
+    snapshot = model.snapshot
+    for minute in minutes:
+        model.observe(delta(minute, block, submitted=1) for block in blocks(minute, per_min))
+        if reporting == "reporting":
+            model.observe(delta(minute, block, converted=1) for n, block in enumerate(blocks(minute, per_min)) if n % 5)
+        snapshot = update(model, minute, reporting)
+    return snapshot
+
+
+def test_what_few_conversions_leave_in_doubt_is_not_due() -> None:
+    """Half an hour late: of a minute's messages the first conversions are reported, and nobody else's is missing."""
+    ratios, delays = ConversionRatios(), ConversionDelays()
+    ratios.add(MINUTE, 100.0, 2.0, RATE)
+    ratios.update(MINUTE + 30, delays)
+    assert ratios.ratio(MINUTE) == 0.0
+    assert ratios.ratio(MINUTE - 60) == 0.0, "nothing is known"
+    ratios.add(MINUTE, 0.0, 78.0, RATE)
+    ratios.update(MINUTE + 30, delays)
+    assert 0.8 < ratios.ratio(MINUTE) < 1.0
+
+
+def test_an_excuse_is_none_where_little_is_known() -> None:
+    excuse = ConversionRatios(is_excuse=True)
+    assert excuse.ratio(MINUTE) == 1.0
+
+
+def test_a_network_of_which_nobody_is_reported_yet_is_not_flagged() -> None:
+    """Of another network the first conversions came; a minute's share of them leaves much in doubt."""
+    model = FraudModel()
+    for minute in range(MINUTE, MINUTE + 25):
+        model.observe(delta(minute, block, submitted=1) for block in blocks(minute, 30))
+        other = [Delta(minute, 1, "app", "PH", "51502", f"6391{n:05d}", 1, "S", submitted=1) for n in range(60)]
+        model.observe(other)
+        if minute < MINUTE + 20:
+            model.observe([Delta(minute, 1, "app", "PH", "51502", "639100001", 1, "S", converted=1)])
+        snapshot = update(model, minute)
+    assert all(limits.verdict is None for limits in snapshot.networks.values())
+
+
+def test_an_app_that_reports_nothing_is_protected_once_its_networks_spread_is_known() -> None:
+    model = FraudModel()
+    observed(model, range(MINUTE, MINUTE + 20), 30, "silent")
+    model.observe([delta(MINUTE + 20, DENSE_KEY[3], submitted=20)])
+    snapshot = update(model, MINUTE + 20, "silent")
+    assert snapshot.verdicts[DENSE_KEY].may_block
+    assert snapshot.networks[DENSE_KEY[:3]].may_block
+
+
+def test_an_app_that_reports_nothing_is_not_refused_in_a_network_of_unknown_spread() -> None:
+    model = FraudModel()
+    observed(model, range(MINUTE, MINUTE + 3), 30, "silent")
+    model.observe([delta(MINUTE + 3, DENSE_KEY[3], submitted=40)])
+    snapshot = update(model, MINUTE + 3, "silent")
+    assert not snapshot.networks[DENSE_KEY[:3]].may_block
+    assert not any(verdict.may_block for verdict in snapshot.verdicts.values())
+
+
+def _score(model: FraudModel, key: RangeKey, minute: int) -> float:
+    state = model.state
+    return Scorer(state).score(state.networks[key[:3]], key, state.ranges[key], minute).density.nats
+
+
+def test_conversions_at_the_genuine_rate_make_room_and_fewer_do_not() -> None:
+    nats: list[float] = []
+    for converted in (0, 6, 15):
+        model = FraudModel()
+        observed(model, range(MINUTE, MINUTE + 20), 30)
+        model.observe([delta(MINUTE + 19, "628129999", submitted=18, converted=converted)])
+        nats.append(_score(model, DENSE_KEY, MINUTE + 22))
+    assert nats[0] > 10.0
+    assert nats[1] == nats[0], "a third of the genuine rate"
+    assert nats[2] < nats[0] / 2
+
+
+def test_a_range_has_its_share_again_after_a_verdict_and_hours_later() -> None:
+    """Its network's messages of the time of the verdict become history; so does what the range would have had."""
+    model = FraudModel()
+    observed(model, range(MINUTE, MINUTE + 30), 30)
+    model.observe([delta(MINUTE + 30, "628129999", submitted=40)])
+    snapshot = update(model, MINUTE + 30)
+    assert DENSE_KEY in snapshot.verdicts
+    until = int(snapshot.verdicts[DENSE_KEY].until_s // 60) + 1
+    observed(model, range(MINUTE + 31, MINUTE + 40), 30)
+    update(model, until)
+    assert DENSE_KEY not in model.snapshot.verdicts
+    kept = sum(cohort.capped_messages for cohort in model.state.ranges[DENSE_KEY].cohorts.values())
+    assert kept > 1.0
+    assert model.state.ranges[DENSE_KEY].messages_since(0) == 0.0
+
+
+def test_a_range_with_thirty_conversions_of_thirty_due_is_not_crowded() -> None:
+    """A hundred thousand numbers in which a wrong verdict ended: a hundred messages where one is usual."""
+    model = FraudModel()
+    observed(model, range(MINUTE, MINUTE + 20), 30)
+    wide: RangeKey = (1, "app", "51010", "6281299")
+    for n in range(36):
+        model.observe([delta(MINUTE + 19, f"62812990{n % 10}", submitted=1, converted=1 if n % 6 else 0)])
+    snapshot = update(model, MINUTE + 22)
+    assert wide not in snapshot.verdicts
