@@ -23,6 +23,7 @@ class ReasonCode(enum.StrEnum):
     GUARD_BUDGET_DAY_MONEY = "guard.budget_day_money"
     GUARD_BURST = "guard.burst"
     GUARD_FLOOD = "guard.flood"
+    GUARD_UNSEEN = "guard.unseen"
     GUARD_ADDRESS_BURST = "guard.address_burst"
     GUARD_ADDRESS_UNCONVERTED = "guard.address_unconverted"
     GUARD_RANGE_UNCONVERTED = "guard.range_unconverted"

@@ -15,7 +15,7 @@ from homing.console.languages import Languages
 from homing.guard.enforcement import Enforcer, GuardDecision, GuardRequest
 from homing.guard.rules import RULES, CountryBudget, GuardRules, ListEntry, RuleMode
 from homing.guard.scoring import Density, RangeScore
-from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits
+from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits, UnseenPlaces
 from homing.i18n.phrases import english, render_phrases
 from homing.i18n.reasons import TITLES, WORDINGS, failure_text, reason_phrase, reason_text, reason_title
 from homing.learning.fake_receipts import ReceiptYield, find_fakes
@@ -169,6 +169,9 @@ def test_the_reasons_of_each_rule_on_the_accept_path() -> None:
         *(decision_on(GuardRules(MODES, budgets={(GENERAL, "ID"): CountryBudget(**{bound: 0})})) for bound in bounds),
         decision_on(GuardRules(MODES), messages=10),
         decision_on(GuardRules(MODES), GuardSnapshot(made_s=NOW_S, networks={(1, "app", "51010"): flooded})),
+        decision_on(
+            GuardRules(MODES), GuardSnapshot(made_s=NOW_S, unseen={(1, "app"): UnseenPlaces(150.0, 60.0, 151.0)})
+        ),
     ]
     reasons = [decision.reason for decision in decisions if decision.reason is not None]
     assert [(reason.code, dict(reason.values)) for reason in reasons] == [
@@ -179,6 +182,7 @@ def test_the_reasons_of_each_rule_on_the_accept_path() -> None:
         (ReasonCode.GUARD_BUDGET_DAY_MONEY, {"spent_micro": 31_000, "limit_micro": 0}),
         (ReasonCode.GUARD_BURST, {"messages": 9, "limit": 8}),
         (ReasonCode.GUARD_FLOOD, {"messages": 900, "limit": 800}),
+        (ReasonCode.GUARD_UNSEEN, {"messages": 151, "limit": 150}),
     ]
     for decision, reason in zip(decisions, reasons, strict=True):
         check(reason)

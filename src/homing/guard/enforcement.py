@@ -21,6 +21,7 @@ from homing.guard.snapshot import (
     NetworkKey,
     NetworkLimits,
     RangeKey,
+    UnseenPlaces,
     Verdict,
 )
 from homing.model import GuardAction
@@ -38,6 +39,7 @@ DENY, BUDGET, RANGE, BURST, NETWORK, FLOOD, ADDRESS = range(len(RULES))
 RULE_NAMES: Final = tuple(RULES)
 COUNTS_S: Final = 10.0  # for which messages stay counted where no new snapshot comes
 SNAPSHOT_AGE_S_MAX: Final = 120.0  # beyond it a snapshot's own counts are disregarded
+ALL_UNSEEN: Final = ""  # in place of a country: all places where hardly anybody of an app ever converted
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
 
@@ -111,13 +113,14 @@ class _AccountCounts:
 class _Counts:
     """What this process accepted in a time. `blocks`: how many blocks of numbers are held in all."""
 
-    __slots__ = ("accounts", "addresses", "blocks", "countries", "networks")
+    __slots__ = ("accounts", "addresses", "blocks", "countries", "networks", "unseen")
 
     def __init__(self) -> None:
         self.networks: dict[NetworkKey, _NetworkCounts] = {}
         self.countries: dict[tuple[int, str, str], int] = {}
         self.accounts: dict[tuple[int, str], _AccountCounts] = {}
         self.addresses: dict[AddressKey, int] = {}
+        self.unseen: dict[tuple[int, str, str], int] = {}  # by account, app and country; '': to all unseen places
         self.blocks = 0
 
 
@@ -250,6 +253,11 @@ class Enforcer:
             decision = self._check_flood(key, country, network_limits, messages, modes[FLOOD])
             if decision.action is GuardAction.BLOCK:
                 return decision
+        unseen = None if network_limits.is_seen else snapshot.unseen.get(key[:2])
+        if unseen is not None and modes[FLOOD] and is_fresh and decision is PASS:
+            decision = self._check_unseen(key, country, unseen, modes[FLOOD])
+            if decision.action is GuardAction.BLOCK:
+                return decision
         if is_counted:
             of_block.messages += 1
             counts.messages += 1
@@ -257,6 +265,9 @@ class Enforcer:
             counts.wide[widest] = to_widest + 1
             area = key[0], key[1], country
             self._counts.countries[area] = self._counts.countries.get(area, 0) + 1
+            if unseen is not None:
+                for place in (area, (*key[:2], ALL_UNSEEN)):
+                    self._counts.unseen[place] = self._counts.unseen.get(place, 0) + 1
         return decision
 
     def _check_range(
@@ -329,6 +340,21 @@ class Enforcer:
             )
             if unverified >= network_limits.country.limit:
                 return _flood(mode, country, unverified, network_limits.country.limit)
+        return PASS
+
+    def _check_unseen(self, key: NetworkKey, country: str, unseen: UnseenPlaces, mode: RuleMode) -> GuardDecision:
+        """By the open messages to all places where hardly anybody of the app ever converted, and to those in the
+        country.
+        """
+        for place, counted, limit in (
+            (ALL_UNSEEN, unseen.counted, unseen.limit),
+            (country, unseen.countries.get(country, 0.0), unseen.country_limit),
+        ):
+            area = key[0], key[1], place
+            messages = counted + self._counts.unseen.get(area, 0) + self._earlier.unseen.get(area, 0)
+            if messages >= limit:
+                reason = Reason.of(ReasonCode.GUARD_UNSEEN, messages=round(messages), limit=round(limit))
+                return _decision(mode, FLOOD, reason, place or key[2])
         return PASS
 
     # ---- end users' addresses

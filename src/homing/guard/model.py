@@ -14,6 +14,7 @@ from homing.common import histogram
 from homing.guard.address_model import AddressDelta, AddressModel
 from homing.guard.budgets import UsageCounter
 from homing.guard.decay import Decay
+from homing.guard.linked_ranges import update_linked_ranges
 from homing.guard.policy import LEVELS, GuardPolicy
 from homing.guard.risk import DestinationRisks
 from homing.guard.scoring import RangeScore, Scorer, odds_of
@@ -28,6 +29,7 @@ from homing.guard.snapshot import (
     Verdict,
 )
 from homing.guard.state import HOUR_MIN, AppState, ModelState, NetworkState, RangeState
+from homing.guard.unseen_places import unseen_places, update_known_traffic
 from homing.reasons import Reason, ReasonCode
 from homing.routing.cells import CellKey
 from homing.statistics.delta import Delta
@@ -180,6 +182,7 @@ class FraudModel:
             reporting_apps=frozenset(key for key, app in self.state.apps.items() if app.reports_conversions),
             addresses=self._addresses.standings,
             due_probes=self._verdicts.due_probes(now_s),
+            unseen=unseen_places(self.state),
         )
 
     def _update_networks(self, now_s: float, minute: int, expected_rate: ExpectedRate, reporting: Reporting) -> None:
@@ -193,6 +196,7 @@ class FraudModel:
                 app.delays.update()
                 app.ratios.update(minute, app.delays)
                 app.reports_conversions = reporting(account_id, app_id) == "reporting"
+            update_known_traffic(state, minute)
         for network in state.networks.values():
             if network.active_s < now_s - HOUR_MIN * 60.0:
                 continue
@@ -214,6 +218,7 @@ class FraudModel:
             keys |= self._watched.keys()
         if now_s - self._wide_ranges_s >= WIDE_RANGES_S:
             self._wide_ranges_s = now_s
+            update_linked_ranges(self.state, minute)
             wide, self._observed_wide = self._observed_wide, set()
             keys |= wide
         return keys
@@ -235,7 +240,13 @@ class FraudModel:
                 floor = policy.country_unverified_floor
                 countries[country] = self._scorer.unverified(network.country, minute, floor)
             unverified = self._scorer.unverified(network, minute, policy.network_unverified_floor)
-            self._limits[key] = NetworkLimits(network.range_limits, unverified, countries[country], network.verdict)
+            self._limits[key] = NetworkLimits(
+                ranges=network.range_limits,
+                network=unverified,
+                country=countries[country],
+                verdict=network.verdict,
+                is_seen=network.is_proven,
+            )
 
     # ---- verdicts on ranges
 

@@ -114,6 +114,7 @@ def restore_statistics(state: ModelState, past: Delta, conversion_times: Sequenc
     network.active_s = max(network.active_s, past.minute * 60.0)
     for area in (network, state.country(past.account_id, past.app_id, past.country)):
         area.conversions_total += past.converted
+        area.messages_total += past.submitted
         area.busiest_hour_conversions = max(area.busiest_hour_conversions, float(past.converted))
 
 

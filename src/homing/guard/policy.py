@@ -56,6 +56,19 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     country_unverified_floor: float = 1200.0  # and to a country
     unverified_factor: float = 3.0  # and for each conversion of the last half hour and of the busiest hour
 
+    # Places where hardly anybody of an app ever converted
+    established_conversions: float = 100.0  # in known networks, from which an app's unseen ones are compared with them
+    unseen_conversions: float = 120.0  # that could be expected of the messages that may be open in all unseen places
+    unseen_country_conversions: float = 48.0  # and in a country
+
+    # Ranges that are attacked together
+    linked_messages_min: float = 3.0  # of a range that counts for whether more are silent than by chance
+    linked_exposure_min: float = 0.7  # of these messages
+    linked_ranges_min: float = 10.0  # in excess of chance; with fewer there is no such prior
+    linked_deviations: float = 3.0  # likewise, in standard deviations of chance
+    linked_retries: float = 0.002  # of a network's messages, people who ask three times in vain
+    linked_nats_max: float = 0.0
+
     # End users' addresses and their prefixes
     address_messages_min: float = 6.0  # to different numbers; with fewer none is flagged
     address_unverified_floor: float = 40.0  # unverified messages within minutes that always pass from an address or /64

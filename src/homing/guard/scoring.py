@@ -106,7 +106,10 @@ class Scorer:
             prior += policy.repeat_nats * min(2, range_state.times_flagged)
             if digits not in network.flagged and digits[:-2] in network.flagged_wide:
                 prior += policy.sibling_nats
-        return min(policy.prior_nats_max, prior)
+        prior = min(policy.prior_nats_max, prior)
+        if range_state is not None and range_state.level == 0 and range_state.is_silent(policy.linked_messages_min):
+            return max(prior, network.silent_prior_nats)
+        return prior
 
     def silence(self, network: NetworkState, exposure: float, conversions: float) -> float:
         policy = self._policy

@@ -39,7 +39,8 @@ class Allowance(msgspec.Struct, frozen=True, array_like=True):
 
 class NetworkLimits(msgspec.Struct, frozen=True, array_like=True):
     """Limits of an app's messages to a network. `ranges`: by level, for ranges without an allowance of their own.
-    `network` and `country`: their unverified messages; None: no limit. `may_block` as in `Verdict`.
+    `network` and `country`: their unverified messages; None: no limit. `may_block` as in `Verdict`. `is_seen`: people
+    of this network converted before.
     """
 
     ranges: tuple[int, ...]
@@ -47,6 +48,18 @@ class NetworkLimits(msgspec.Struct, frozen=True, array_like=True):
     country: Allowance | None
     verdict: Verdict | None = None
     may_block: bool = True
+    is_seen: bool = False
+
+
+class UnseenPlaces(msgspec.Struct, array_like=True):
+    """An app's networks where hardly anybody converted: messages without a conversion that were counted of late in all
+    of them and by country, and from which number no more pass.
+    """
+
+    limit: float
+    country_limit: float
+    counted: float = 0.0
+    countries: dict[str, float] = {}
 
 
 class AddressStanding(msgspec.Struct, frozen=True, array_like=True):
@@ -81,6 +94,7 @@ class GuardSnapshot(msgspec.Struct, frozen=True):
     reporting_apps: Set[tuple[int, str]] = frozenset()  # (account, app) whose conversions are reported
     due_probes: Set[RangeKey] = frozenset()  # what is flagged and of which one message is to pass
     addresses: Mapping[AddressKey, AddressStanding] = {}
+    unseen: Mapping[tuple[int, str], UnseenPlaces] = {}  # by account and app; none of an app that is new itself
 
     def without_fraud(self, deltas: Sequence[Delta]) -> Sequence[Delta]:
         """The deltas of messages that `is_fraud` does not hold of."""
@@ -109,6 +123,7 @@ class _EncodedSnapshot(msgspec.Struct, frozen=True, array_like=True):
     reporting_apps: list[tuple[int, str]]
     due_probes: list[RangeKey]
     addresses: list[tuple[AddressKey, AddressStanding]] = []  # none in a snapshot of before there were any
+    unseen: list[tuple[tuple[int, str], UnseenPlaces]] = []  # likewise
 
 
 def encode_snapshot(snapshot: GuardSnapshot, ranges_max: int) -> bytes:
@@ -125,6 +140,7 @@ def encode_snapshot(snapshot: GuardSnapshot, ranges_max: int) -> bytes:
         reporting_apps=list(snapshot.reporting_apps),
         due_probes=list(snapshot.due_probes)[:ranges_max],
         addresses=list(snapshot.addresses.items())[-ranges_max:],  # the flagged ones stand last
+        unseen=list(snapshot.unseen.items()),
     )
     return msgspec.msgpack.encode(encoded)
 
@@ -141,4 +157,5 @@ def decode_snapshot(encoded: bytes) -> GuardSnapshot:
         reporting_apps=frozenset(decoded.reporting_apps),
         due_probes=frozenset(decoded.due_probes),
         addresses=dict(decoded.addresses),
+        unseen=dict(decoded.unseen),
     )

@@ -1,6 +1,7 @@
 """The state of the fraud model: apps, countries, networks and number ranges with their counts. Pure."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from homing.guard.active_verdicts import ActiveVerdicts
@@ -84,6 +85,11 @@ class RangeState(CohortSeries):
             Cohort(long_messages, long_conversions, long_capped),
         )
 
+    def is_silent(self, messages_min: float) -> bool:
+        """Whether it has messages enough and not one conversion."""
+        conversions = self.recent_conversions + self.archived_conversions
+        return conversions < 0.5 and self.recent_messages >= messages_min
+
     def history_before(self, minute: int) -> float:
         """Capped messages of before a minute: archived ones, and those that only wait to be."""
         step = GUARD_COARSE_MINUTES
@@ -115,11 +121,12 @@ class AreaState(CohortSeries):
         "busiest_hour_conversions",
         "conversions_total",
         "hour_conversions",
+        "messages_total",
     )
 
     def __init__(self) -> None:
         super().__init__()
-        self.conversions_total = 0.0  # decayed with history
+        self.conversions_total = self.messages_total = 0.0  # decayed with history
         self.busiest_hour_conversions = 0.0  # decayed
         self.hour_conversions = 0.0  # of the latest hour with conversions
         self._hour = 0
@@ -139,6 +146,7 @@ class AreaState(CohortSeries):
         cohort = self.cohort(delta.minute, delta.submitted > 0)
         cohort.messages += delta.submitted
         cohort.conversions += delta.converted
+        self.messages_total += delta.submitted
         if delta.converted:
             hour = delta.minute // HOUR_MIN
             if hour != self._hour:
@@ -173,12 +181,14 @@ class AreaState(CohortSeries):
 class AppState:
     """An app as a whole."""
 
-    __slots__ = ("delays", "ratios", "reports_conversions")
+    __slots__ = ("delays", "known_conversions", "known_rate", "quick_share", "ratios", "reports_conversions")
 
     def __init__(self) -> None:
         self.delays = ConversionDelays()
         self.ratios = ConversionRatios()
         self.reports_conversions = False
+        self.known_conversions = self.known_rate = 0.0  # in the networks that are proven
+        self.quick_share = 0.0  # of its conversions, reported within some ten minutes
 
 
 class NetworkState(AreaState):
@@ -207,6 +217,7 @@ class NetworkState(AreaState):
         "range_limits",
         "rate",
         "ratios",
+        "silent_prior_nats",
         "verdict",
     )
 
@@ -233,6 +244,7 @@ class NetworkState(AreaState):
         self.verdict: Verdict | None = None  # on the network as a whole
         self.flagged: dict[str, float] = {}  # a range's digits -> unix time
         self.flagged_wide: set[str] = set()  # the hundred thousands in which these lie
+        self.silent_prior_nats = -inf  # log odds of a range with messages enough (linked_ranges.py)
         # What passes before anything is flagged
         self.range_limits: tuple[int, ...] = (policy.flag_messages_min * 2,) * len(LEVELS)
         self.limits_basis = (0.0, 0.0)  # the volume and the evidence that they were computed for
@@ -299,6 +311,7 @@ class NetworkState(AreaState):
         """Merges old cohorts and archives the oldest; `decay`: the factor on all that is kept as sums."""
         weights, long_window_min = self.exposure_weights(minute), self._policy.long_window_min
         self.conversions_total *= decay
+        self.messages_total *= decay
         self.capped_total *= decay
         self.pairs = [pairs * decay**2 for pairs in self.pairs]
         self.fold(minute, long_window_min, weights, decay)

@@ -20,6 +20,10 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.GUARD_BUDGET_DAY_MONEY: Phrase("{spent_micro} spent today, the budget allows {limit_micro}"),
     ReasonCode.GUARD_BURST: Phrase("{messages} messages within minutes, {limit} pass before the range is assessed"),
     ReasonCode.GUARD_FLOOD: Phrase("{messages} recent messages without a conversion, at most {limit} may be open"),
+    ReasonCode.GUARD_UNSEEN: Phrase(
+        "{messages} messages without a conversion to places where hardly anybody converted so far, at most {limit} may"
+        " be open"
+    ),
     ReasonCode.GUARD_ADDRESS_BURST: Phrase(
         "{messages} messages within minutes from one end user's network ({part}), {limit} may be unverified"
     ),
@@ -151,6 +155,7 @@ TITLES: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.GUARD_BUDGET_DAY_MONEY: Phrase("Daily money budget spent"),
     ReasonCode.GUARD_BURST: Phrase("Burst to a range"),
     ReasonCode.GUARD_FLOOD: Phrase("Too many open messages"),
+    ReasonCode.GUARD_UNSEEN: Phrase("Too many open messages to new places"),
     ReasonCode.GUARD_ADDRESS_BURST: Phrase("Burst from an address"),
     ReasonCode.GUARD_ADDRESS_UNCONVERTED: Phrase("Address without conversions"),
     ReasonCode.GUARD_RANGE_UNCONVERTED: Phrase("Range without conversions"),

@@ -1,0 +1,128 @@
+"""Places where hardly anybody converted, and ranges that are attacked together."""
+
+from math import inf
+
+import pytest
+
+from homing.guard.enforcement import Enforcer, GuardRequest
+from homing.guard.linked_ranges import update_linked_ranges
+from homing.guard.policy import GuardPolicy
+from homing.guard.rules import RULES, GuardRules, RuleMode
+from homing.guard.snapshot import GuardSnapshot, NetworkLimits, UnseenPlaces
+from homing.guard.state import ModelState, NetworkState, RangeState
+from homing.guard.unseen_places import QUICK_SHARE_MIN, unseen_places
+from homing.model import GENERAL, GuardAction
+from homing.statistics.delta import Delta
+from homing.text.numbers import Destination
+
+NOW_S = 1_800_000_000.0
+MINUTE = int(NOW_S // 60)
+POLICY = GuardPolicy()
+APP = (1, "app")
+LIMITS = UnseenPlaces(limit=150.0, country_limit=60.0)
+
+
+def state_of(quick_share: float = 1.0) -> ModelState:
+    """An app with a known network in which a thousand people converted."""
+    state = ModelState(POLICY)
+    home = state.network(1, "app", "ID", "51010")
+    home.conversions_total, home.messages_total, home.rate = 1_000.0, 1_250.0, 0.8
+    app = home.app
+    app.reports_conversions, app.known_conversions, app.known_rate, app.quick_share = True, 1_000.0, 0.8, quick_share
+    return state
+
+
+def visited(state: ModelState, country: str, network: str, submitted: int, converted: int = 0) -> None:
+    place = state.network(1, "app", country, network)
+    place.observe(Delta(MINUTE, 1, "app", country, network, "99", 1, "S", submitted=submitted, converted=converted))
+
+
+def test_unverified_messages_to_all_unseen_places_are_added_up() -> None:
+    state = state_of()
+    for n in range(5):
+        visited(state, f"A{n % 2}", f"7000{n}", submitted=10)
+    places = unseen_places(state)[APP]
+    assert (places.counted, places.countries) == (50.0, {"A0": 30.0, "A1": 20.0})
+    assert places.limit == POLICY.unseen_conversions / 0.8
+
+
+def test_conversions_verify_other_messages_of_their_place_and_raise_the_limit() -> None:
+    state = state_of()
+    visited(state, "KH", "45602", submitted=30, converted=12)
+    places = unseen_places(state)[APP]
+    assert places.counted == 0.0
+    assert places.limit == POLICY.unseen_conversions / 0.8 + 12 * POLICY.unverified_factor
+
+
+@pytest.mark.parametrize("quick_share", [0.5, 0.0])
+def test_more_may_be_open_to_unseen_places_where_reports_come_late(quick_share: float) -> None:
+    prompt, late = unseen_places(state_of())[APP], unseen_places(state_of(quick_share))[APP]
+    assert late.limit == prompt.limit / max(QUICK_SHARE_MIN, quick_share)
+
+
+def test_an_app_that_is_new_or_reports_nothing_has_no_unseen_places() -> None:
+    new, silent = state_of(), state_of()
+    new.app(*APP).known_conversions = 50.0
+    silent.app(*APP).reports_conversions = False
+    assert not unseen_places(new)
+    assert not unseen_places(silent)
+
+
+def decisions(networks: list[tuple[str, str]], is_seen: bool = False) -> list[GuardAction]:
+    """On a message to each of these (country, network)."""
+    enforcer = Enforcer()
+    enforcer.use_rules(GuardRules({(GENERAL, rule): RuleMode.BLOCK for rule in RULES}))
+    limits = {
+        (*APP, mcc + "01"): NetworkLimits((50, 50, 50), None, None, is_seen=is_seen) for _country, mcc in networks
+    }
+    enforcer.use_snapshot(GuardSnapshot(NOW_S, limits, reporting_apps=frozenset({APP}), unseen={APP: LIMITS}))
+    actions = []
+    for n, (country, mcc) in enumerate(networks):
+        request = GuardRequest(
+            account_id=1,
+            app_id="app",
+            message_id=n,
+            number=f"99{n:04}000001",
+            destination=Destination(country, "99", mcc, "01", ""),
+            charge_micro=1,
+        )
+        actions.append(enforcer.decide(request, NOW_S).action)
+    return actions
+
+
+def test_hopping_over_countries_ends_at_the_limit_of_all_of_them() -> None:
+    places = [(f"{chr(65 + n % 20)}X", f"{700 + n % 20}") for n in range(200)]
+    assert decisions(places).count(GuardAction.PASS) == LIMITS.limit
+    assert decisions([("KH", "456")] * 200).count(GuardAction.PASS) == LIMITS.country_limit
+
+
+def test_known_networks_have_no_part_in_it() -> None:
+    assert set(decisions([("ID", "510")] * 200, is_seen=True)) == {GuardAction.PASS}
+
+
+def network_with(silent: int, converting: int) -> tuple[ModelState, NetworkState]:
+    """So many ranges with four messages of an hour ago each."""
+    state = state_of()
+    network = state.networks[1, "app", "51010"]
+    for minute in range(MINUTE - 150, MINUTE + 1):
+        network.app.ratios.add(minute, 100.0, 80.0, 0.8)
+    network.app.ratios.update(MINUTE, network.app.delays)
+    for n in range(silent + converting):
+        key = (1, "app", "51010", f"62812{n:04}")
+        range_state = state.ranges[key] = RangeState(key[3], 0)
+        cohort = range_state.cohort(MINUTE - 60, True)
+        cohort.messages, cohort.conversions = 4.0, 0.0 if n < silent else 3.0
+        range_state.recount()
+    return state, network
+
+
+def test_more_silent_ranges_than_chance_gives_are_a_prior() -> None:
+    state, network = network_with(silent=100, converting=400)
+    update_linked_ranges(state, MINUTE)
+    assert -2.0 < network.silent_prior_nats < -1.0, "a fifth of the ranges"
+
+
+def test_silent_ranges_that_chance_explains_are_none() -> None:
+    state, network = network_with(silent=12, converting=1_000)
+    update_linked_ranges(state, MINUTE)
+    assert network.silent_prior_nats == -inf
