@@ -119,10 +119,10 @@ def network_with(silent: int, converting: int) -> tuple[ModelState, NetworkState
 def test_more_silent_ranges_than_chance_gives_are_a_prior() -> None:
     state, network = network_with(silent=100, converting=400)
     update_linked_ranges(state, MINUTE)
-    assert -2.0 < network.silent_prior_nats < -1.0, "a fifth of the ranges"
+    assert -2.0 < network.attacked_nats < -1.0, "a fifth of the ranges"
 
 
 def test_silent_ranges_that_chance_explains_are_none() -> None:
-    state, network = network_with(silent=12, converting=1_000)
+    state, network = network_with(silent=5, converting=1_000)
     update_linked_ranges(state, MINUTE)
-    assert network.silent_prior_nats == -inf
+    assert network.attacked_nats == -inf

@@ -62,10 +62,10 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     unseen_country_conversions: float = 48.0  # and in a country
 
     # Ranges that are attacked together
-    linked_messages_min: float = 3.0  # of a range that counts for whether more are silent than by chance
-    linked_exposure_min: float = 0.7  # of these messages
-    linked_ranges_min: float = 10.0  # in excess of chance; with fewer there is no such prior
-    linked_deviations: float = 3.0  # likewise, in standard deviations of chance
+    linked_messages_min: float = 3.0  # of a range that counts for what share of a network's ranges is attacked
+    linked_exposure_min: float = 0.6  # of these messages
+    linked_ranges_min: float = 10.0  # attacked ones; with fewer there is no such prior
+    linked_gain_nats: float = 10.0  # by which their share is likelier than that there are none
     linked_retries: float = 0.002  # of a network's messages, people who ask three times in vain
     linked_nats_max: float = 0.0
 

@@ -107,9 +107,9 @@ class Scorer:
             if digits not in network.flagged and digits[:-2] in network.flagged_wide:
                 prior += policy.sibling_nats
         prior = min(policy.prior_nats_max, prior)
-        if range_state is not None and range_state.level == 0 and range_state.is_silent(policy.linked_messages_min):
-            return max(prior, network.silent_prior_nats)
-        return prior
+        if range_state is None or range_state.level or range_state.recent_messages < policy.linked_messages_min:
+            return prior
+        return max(prior, min(policy.linked_nats_max, network.attacked_nats))
 
     def silence(self, network: NetworkState, exposure: float, conversions: float) -> float:
         policy = self._policy

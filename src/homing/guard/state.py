@@ -85,11 +85,6 @@ class RangeState(CohortSeries):
             Cohort(long_messages, long_conversions, long_capped),
         )
 
-    def is_silent(self, messages_min: float) -> bool:
-        """Whether it has messages enough and not one conversion."""
-        conversions = self.recent_conversions + self.archived_conversions
-        return conversions < 0.5 and self.recent_messages >= messages_min
-
     def history_before(self, minute: int) -> float:
         """Capped messages of before a minute: archived ones, and those that only wait to be."""
         step = GUARD_COARSE_MINUTES
@@ -201,6 +196,7 @@ class NetworkState(AreaState):
         "_weights_of",
         "active_s",
         "app",
+        "attacked_nats",
         "capped",
         "capped_total",
         "carriers",
@@ -217,7 +213,6 @@ class NetworkState(AreaState):
         "range_limits",
         "rate",
         "ratios",
-        "silent_prior_nats",
         "verdict",
     )
 
@@ -244,7 +239,7 @@ class NetworkState(AreaState):
         self.verdict: Verdict | None = None  # on the network as a whole
         self.flagged: dict[str, float] = {}  # a range's digits -> unix time
         self.flagged_wide: set[str] = set()  # the hundred thousands in which these lie
-        self.silent_prior_nats = -inf  # log odds of a range with messages enough (linked_ranges.py)
+        self.attacked_nats = -inf  # log odds of a range with messages enough (linked_ranges.py)
         # What passes before anything is flagged
         self.range_limits: tuple[int, ...] = (policy.flag_messages_min * 2,) * len(LEVELS)
         self.limits_basis = (0.0, 0.0)  # the volume and the evidence that they were computed for
