@@ -8,6 +8,7 @@ from homing.guard.enforcement import Enforcer, GuardRequest
 from homing.guard.linked_ranges import update_linked_ranges
 from homing.guard.policy import GuardPolicy
 from homing.guard.rules import RULES, GuardRules, RuleMode
+from homing.guard.scattered import update_scattered
 from homing.guard.snapshot import GuardSnapshot, NetworkLimits, UnseenPlaces
 from homing.guard.state import ModelState, NetworkState, RangeState
 from homing.guard.unseen_places import QUICK_SHARE_MIN, unseen_places
@@ -119,10 +120,51 @@ def network_with(silent: int, converting: int) -> tuple[ModelState, NetworkState
 def test_more_silent_ranges_than_chance_gives_are_a_prior() -> None:
     state, network = network_with(silent=100, converting=400)
     update_linked_ranges(state, MINUTE)
-    assert -2.0 < network.attacked_nats < -1.0, "a fifth of the ranges"
+    assert -2.0 < network.attacked_nats[1] < -1.0, "a fifth of the ranges"
+    assert {*network.attacked_nats[:1], *network.attacked_nats[2:]} == {-inf}, "of three messages, or of more"
 
 
 def test_silent_ranges_that_chance_explains_are_none() -> None:
     state, network = network_with(silent=5, converting=1_000)
     update_linked_ranges(state, MINUTE)
-    assert network.attacked_nats == -inf
+    assert set(network.attacked_nats) == {-inf}
+
+
+def scattered(silent: int, converting: int, others: int) -> NetworkState:
+    """So many ranges with two messages of some minutes ago and no conversion, with two that converted, and with one."""
+    state, network = network_with(0, 0)
+    network.range_counts[0], network.price_micro = 10_000.0, 40_000.0
+    for n in range(silent + converting + others):
+        range_state = state.ranges[1, "app", "51010", f"62812{n:04}"] = RangeState(f"62812{n:04}", 0)
+        range_state.observed_s = NOW_S
+        cohort = range_state.cohort(MINUTE - 10, True)
+        cohort.messages = 2.0 if n < silent + converting else 1.0
+        cohort.conversions = 0.0 if n < silent else cohort.messages * 0.8
+    update_scattered(state, NOW_S, MINUTE)
+    return network
+
+
+def test_an_attack_that_leaves_each_range_after_few_messages_is_seen_and_priced() -> None:
+    network = scattered(silent=150, converting=10, others=300)
+    assert network.scattered_until_s == NOW_S + POLICY.scattered_s
+    assert network.notice is not None
+    assert not network.notice.may_block
+    assert network.notice.reason.values["messages"] == 900
+    assert network.notice.reason.values["spent_micro"] == 36_000_000
+
+
+def test_a_crowd_that_converts_is_no_scattered_attack() -> None:
+    network = scattered(silent=8, converting=300, others=600)
+    assert network.notice is None
+
+
+def test_a_campaign_that_nobody_answers_is_no_scattered_attack() -> None:
+    """Its messages fall on the same ranges by chance alone."""
+    state, network = network_with(0, 0)
+    network.range_counts[0] = 10_000.0
+    for n in range(2_000):
+        range_state = state.ranges[1, "app", "51010", f"62812{n:04}"] = RangeState(f"62812{n:04}", 0)
+        range_state.observed_s = NOW_S
+        range_state.cohort(MINUTE - 10, True).messages = 2.0 if n < 200 else 1.0
+    update_scattered(state, NOW_S, MINUTE)
+    assert network.notice is None

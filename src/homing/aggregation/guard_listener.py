@@ -227,10 +227,11 @@ class GuardListener:
 
 
 def _verdicts_of(snapshot: GuardSnapshot, now_s: float) -> dict[RangeKey, Verdict]:
-    """Those on ranges, and those on networks as a whole."""
+    """Those on ranges, and those on networks as a whole or else their notices."""
     networks = {
-        (*key, WHOLE_NETWORK): limits_of_network.verdict
+        (*key, WHOLE_NETWORK): verdict
         for key, limits_of_network in snapshot.networks.items()
-        if limits_of_network.verdict is not None and limits_of_network.verdict.until_s > now_s
+        for verdict in (limits_of_network.verdict or limits_of_network.notice,)
+        if verdict is not None and verdict.until_s > now_s
     }
     return {**snapshot.verdicts, **networks}

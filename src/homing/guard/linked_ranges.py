@@ -4,20 +4,24 @@ An attack with a few messages an hour in each of some hundred ranges leaves hard
 them together show what share of the network's ranges is attacked: an empirical prior.
 """
 
+from bisect import bisect_right
 from math import exp, inf, log
 
 from homing.guard.likelihood import silence_nats
 from homing.guard.state import ModelState, NetworkState
 
-LINKED_RANGES_MAX = 2_000  # of a network that are scored in a round; of more, so many
+LINKED_RANGES_MAX = 1_000  # of a network's stratum that are scored in a round; of more, so many
+LINKED_MESSAGES = (4.0, 5.0, 6.0, 8.0, inf)  # of a range, below which it belongs to the stratum
 ROUNDS = 12  # of the estimate, which then hardly moves
 NATS_MAX = 30.0
 
 
 def update_linked_ranges(state: ModelState, minute: int) -> None:
-    """Sets the networks' `attacked_nats`. One pass over all ranges."""
+    """Sets the networks' `attacked_nats`, by the number of a range's messages: an attack's ranges have the more, the
+    longer it goes on, and genuine ones with as many are the fewer. One pass over all ranges.
+    """
     policy = state.policy
-    silences: dict[NetworkState, list[float]] = {}
+    silences: dict[NetworkState, tuple[list[float], ...]] = {}
     verdicts = state.verdicts.by_range
     least = policy.linked_messages_min
     for key, range_state in state.ranges.items():
@@ -26,7 +30,7 @@ def update_linked_ranges(state: ModelState, minute: int) -> None:
         network = state.networks.get(key[:3])
         if network is None or not network.app.reports_conversions or network.rate <= 0:
             continue
-        known = silences.setdefault(network, [])
+        known = silences.setdefault(network, tuple([] for _ in LINKED_MESSAGES))[stratum(range_state.recent_messages)]
         if len(known) >= LINKED_RANGES_MAX:
             continue
         exposure, conversions = range_state.exposure(minute, network.exposure_weights(minute))
@@ -36,9 +40,20 @@ def update_linked_ranges(state: ModelState, minute: int) -> None:
             )
             known.append(nats)
     for network in state.networks.values():
-        known = silences.get(network, [])
+        strata = silences.get(network)
+        if strata is None:
+            network.attacked_nats = ()
+            continue
         retries = policy.linked_retries * network.capped_since(minute - policy.long_window_min)
-        network.attacked_nats = attacked_nats(known, max(policy.linked_ranges_min, retries), policy.linked_gain_nats)
+        least_ranges = [max(policy.linked_ranges_min, retries), *[policy.linked_ranges_min] * (len(strata) - 1)]
+        network.attacked_nats = tuple(
+            attacked_nats(known, ranges_min, policy.linked_gain_nats)
+            for known, ranges_min in zip(strata, least_ranges, strict=True)
+        )
+
+
+def stratum(messages: float) -> int:
+    return bisect_right(LINKED_MESSAGES, messages)
 
 
 def attacked_nats(silences: list[float], ranges_min: float, gain_min: float) -> float:

@@ -17,6 +17,7 @@ from homing.guard.decay import Decay
 from homing.guard.linked_ranges import update_linked_ranges
 from homing.guard.policy import LEVELS, GuardPolicy
 from homing.guard.risk import DestinationRisks
+from homing.guard.scattered import update_scattered
 from homing.guard.scoring import RangeScore, Scorer, odds_of
 from homing.guard.snapshot import (
     WHOLE_NETWORK,
@@ -101,6 +102,9 @@ class FraudModel:
         submitted, converted = float(delta.submitted), float(delta.converted)
         if submitted:
             network.carriers[delta.carrier_id] = network.carriers.get(delta.carrier_id, 0.0) + submitted
+            network.price_micro = delta.revenue_micro / submitted if delta.revenue_micro > 0 else network.price_micro
+            if network.scattered_until_s:
+                network.recent_ranges[delta.block] = delta.minute
         if converted > 0 and delta.conversion_bucket >= 0:
             app.delays.observe(delta.conversion_bucket, delta.converted)
             if self._is_too_fast(delta.conversion_bucket, app):
@@ -169,6 +173,7 @@ class FraudModel:
             allowance = self._score(key, now_s, minute)
             if allowance is not None:
                 allowances[key] = allowance
+        allowances.update(self._scattered_allowances(now_s, minute))
         for key in self._verdicts.expired(now_s):
             self._release(key)
         self._update_limits(now_s, minute)
@@ -219,6 +224,7 @@ class FraudModel:
         if now_s - self._wide_ranges_s >= WIDE_RANGES_S:
             self._wide_ranges_s = now_s
             update_linked_ranges(self.state, minute)
+            update_scattered(self.state, now_s, minute)
             wide, self._observed_wide = self._observed_wide, set()
             keys |= wide
         return keys
@@ -241,12 +247,34 @@ class FraudModel:
                 countries[country] = self._scorer.unverified(network.country, minute, floor)
             unverified = self._scorer.unverified(network, minute, policy.network_unverified_floor)
             self._limits[key] = NetworkLimits(
-                ranges=network.range_limits,
+                ranges=(1, *network.range_limits[1:]) if network.scattered_until_s > now_s else network.range_limits,
                 network=unverified,
                 country=countries[country],
                 verdict=network.verdict,
                 is_seen=network.is_proven,
+                notice=network.notice,
             )
+
+    def _scattered_allowances(self, now_s: float, minute: int) -> Mapping[RangeKey, Allowance]:
+        """Of networks with a scattered attack, the ranges that had a message in the short window and no conversion."""
+        allowances: dict[RangeKey, Allowance] = {}
+        for key, network in self.state.networks.items():
+            if not network.scattered_until_s:
+                continue
+            network.is_changed = True
+            if network.scattered_until_s <= now_s:
+                network.scattered_until_s, network.notice = 0.0, None
+                network.recent_ranges.clear()
+                continue
+            oldest = minute - self._policy.short_window_min
+            recent = {digits: latest for digits, latest in network.recent_ranges.items() if latest >= oldest}
+            network.recent_ranges = recent
+            for digits in recent:
+                range_key = (*key, digits)
+                range_state = self.state.ranges.get(range_key)
+                if range_state is not None and not range_state.recent_conversions:
+                    allowances[range_key] = Allowance(1.0, 1.0)
+        return allowances
 
     # ---- verdicts on ranges
 
@@ -383,6 +411,9 @@ class FraudModel:
         """An operator's decision that a range, or a network as a whole, is genuine: the evidence so far is dropped."""
         network = self.state.networks.get(key[:3])
         if key[3] == WHOLE_NETWORK:
+            if network is not None and network.notice is not None:
+                network.notice, network.scattered_until_s = None, 0.0
+                network.is_changed = True
             if network is not None and network.verdict is not None:
                 self._verdicts.cancel_probes(key)
                 network.verdict = None

@@ -93,6 +93,9 @@ def restore_verdict(state: ModelState, key: RangeKey, verdict: Verdict) -> None:
     network = state.networks.get(key[:3])
     if network is None or key in state.verdicts.by_range:
         return
+    if key[3] == WHOLE_NETWORK and not verdict.may_block:
+        network.notice, network.scattered_until_s = verdict, verdict.until_s
+        return
     if key[3] == WHOLE_NETWORK:
         network.verdict = verdict
         state.verdicts.schedule_probe(key, verdict.since_s, 0.0, 0.0, 1)

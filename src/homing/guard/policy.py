@@ -67,7 +67,14 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     linked_ranges_min: float = 10.0  # attacked ones; with fewer there is no such prior
     linked_gain_nats: float = 10.0  # by which their share is likelier than that there are none
     linked_retries: float = 0.002  # of a network's messages, people who ask three times in vain
-    linked_nats_max: float = 0.0
+    linked_nats_max: float = 1.0
+
+    # Attacks that use each range for a few messages
+    scattered_ranges_min: float = 60.0  # with two messages and no conversion, in excess of chance
+    scattered_retries: float = 0.03  # of the messages without a conversion, people who ask again
+    scattered_silent: float = 0.1  # of genuine ranges with two messages, those of which nobody converts
+    scattered_s: float = 1_800.0  # for which a second message to a range waits for the first; doubled each time
+    scattered_doublings_max: float = 4.0
 
     # End users' addresses and their prefixes
     address_messages_min: float = 6.0  # to different numbers; with fewer none is flagged

@@ -6,6 +6,7 @@ import msgspec
 
 from homing.guard.cohorts import CohortSeries
 from homing.guard.likelihood import density_nats, first_count, silence_nats
+from homing.guard.linked_ranges import stratum
 from homing.guard.policy import LEVELS
 from homing.guard.snapshot import Allowance, RangeKey
 from homing.guard.state import AreaState, ModelState, NetworkState, RangeState
@@ -107,9 +108,11 @@ class Scorer:
             if digits not in network.flagged and digits[:-2] in network.flagged_wide:
                 prior += policy.sibling_nats
         prior = min(policy.prior_nats_max, prior)
-        if range_state is None or range_state.level or range_state.recent_messages < policy.linked_messages_min:
+        is_linked = range_state is not None and range_state.level == 0 and bool(network.attacked_nats)
+        if range_state is None or not is_linked or range_state.recent_messages < policy.linked_messages_min:
             return prior
-        return max(prior, min(policy.linked_nats_max, network.attacked_nats))
+        attacked_nats = network.attacked_nats[stratum(range_state.recent_messages)]
+        return max(prior, min(policy.linked_nats_max, attacked_nats))
 
     def silence(self, network: NetworkState, exposure: float, conversions: float) -> float:
         policy = self._policy

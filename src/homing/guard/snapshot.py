@@ -40,7 +40,7 @@ class Allowance(msgspec.Struct, frozen=True, array_like=True):
 class NetworkLimits(msgspec.Struct, frozen=True, array_like=True):
     """Limits of an app's messages to a network. `ranges`: by level, for ranges without an allowance of their own.
     `network` and `country`: their unverified messages; None: no limit. `may_block` as in `Verdict`. `is_seen`: people
-    of this network converted before.
+    of this network converted before. `notice`: what an operator is to know of the network, and which blocks nothing.
     """
 
     ranges: tuple[int, ...]
@@ -49,6 +49,7 @@ class NetworkLimits(msgspec.Struct, frozen=True, array_like=True):
     verdict: Verdict | None = None
     may_block: bool = True
     is_seen: bool = False
+    notice: Verdict | None = None
 
 
 class UnseenPlaces(msgspec.Struct, array_like=True):

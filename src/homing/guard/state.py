@@ -1,7 +1,6 @@
 """The state of the fraud model: apps, countries, networks and number ranges with their counts. Pure."""
 
 from collections.abc import Sequence
-from math import inf
 from typing import Final
 
 from homing.guard.active_verdicts import ActiveVerdicts
@@ -207,12 +206,17 @@ class NetworkState(AreaState):
         "is_changed",
         "key",
         "limits_basis",
+        "notice",
         "pairs",
+        "price_micro",
         "range_counts",
         "range_counts_at",
         "range_limits",
         "rate",
         "ratios",
+        "recent_ranges",
+        "scattered_until_s",
+        "times_scattered",
         "verdict",
     )
 
@@ -239,7 +243,13 @@ class NetworkState(AreaState):
         self.verdict: Verdict | None = None  # on the network as a whole
         self.flagged: dict[str, float] = {}  # a range's digits -> unix time
         self.flagged_wide: set[str] = set()  # the hundred thousands in which these lie
-        self.attacked_nats = -inf  # log odds of a range with messages enough (linked_ranges.py)
+        self.attacked_nats: tuple[float, ...] = ()  # log odds of a range by its messages (linked_ranges.py)
+        # Attacks that are scattered over its ranges (scattered.py)
+        self.notice: Verdict | None = None  # which an operator is alerted of, and which blocks nothing
+        self.scattered_until_s = 0.0
+        self.times_scattered = 0
+        self.recent_ranges: dict[str, int] = {}  # a range's digits -> minute of its latest message, meanwhile
+        self.price_micro = 0.0  # of a message
         # What passes before anything is flagged
         self.range_limits: tuple[int, ...] = (policy.flag_messages_min * 2,) * len(LEVELS)
         self.limits_basis = (0.0, 0.0)  # the volume and the evidence that they were computed for

@@ -42,6 +42,11 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
         "in the whole network conversions: {conversions} observed, {expected} expected; odds of SMS pumping (AIT)"
         " {odds} to 1"
     ),
+    ReasonCode.GUARD_NETWORK_SCATTERED: Phrase(
+        "{ranges} ranges with two messages or more and no conversion within 20 minutes where {usual} are usual: an"
+        " attack that uses each range for a few messages; {messages} messages an hour without a conversion, which cost"
+        " {spent_micro} an hour"
+    ),
     ReasonCode.GUARD_MONITORED: Phrase('the rule "{rule}" would refuse it ({scope}): {reason}'),
     ReasonCode.ROUTE_SHARES: Phrase("adaptive: drawn of {total} by version {version} of the shares"),
     ReasonCode.ROUTE_NOTHING_LEARNT: Phrase("adaptive: nothing learnt yet, by least cost"),
@@ -161,6 +166,7 @@ TITLES: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.GUARD_RANGE_UNCONVERTED: Phrase("Range without conversions"),
     ReasonCode.GUARD_RANGE_DENSE: Phrase("Unusually dense range"),
     ReasonCode.GUARD_NETWORK_UNCONVERTED: Phrase("Network without conversions"),
+    ReasonCode.GUARD_NETWORK_SCATTERED: Phrase("Attack scattered over ranges"),
 }
 """Titles of the codes by which decisions are counted and filtered."""
 CALL_TITLES: Final[Mapping[ReasonCode, Phrase]] = {
