@@ -5,8 +5,10 @@ import random
 import pytest
 
 from homing.common.histogram import bucket_of
+from homing.learning.delays import DelayHistograms
 from homing.learning.learner import RoutingLearner
 from homing.learning.outlook import AGES_S, CarrierOutlook, Outlook, share_at
+from homing.learning.policy import LearningPolicy
 from homing.learning.superseded import withdrawal
 from homing.model import ReceiptState
 from homing.routing.cells import CellKey
@@ -123,3 +125,12 @@ def test_an_app_whose_codes_all_leave_again_at_once_still_reports() -> None:
     codes.minutes(20)
     codes.minutes(20, wait_s=1.0)
     assert codes.learner.reporting(7, "app") == "reporting"
+
+
+def test_a_thousandth_of_an_expected_answer_is_forgotten() -> None:
+    delays = DelayHistograms(LearningPolicy())
+    delays.advance(MINUTE * 60.0)
+    delays.add((("",),), 5, 0.001, MINUTE)
+    for seconds in (700.0, 1_400.0, 2_800.0):
+        delays.advance(MINUTE * 60.0 + seconds)
+    assert sum(delays.counts(("",))) < 0.01

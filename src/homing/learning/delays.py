@@ -173,11 +173,12 @@ class DelayHistograms:
         for minute in [minute for minute in self._fresh if minute <= mature_minute]:
             for key, counts in self._fresh.pop(minute).items():
                 self._changed.add(key)
-                sums = self._fresh_sums[key]
+                sums = self._fresh_sums.get(key)  # those of almost nothing are dropped
                 for bucket, count in enumerate(counts):
                     if count:
                         _add(self._mature, key, bucket, count)
-                        sums[bucket] = max(0.0, sums[bucket] - count)
+                        if sums is not None:
+                            sums[bucket] = max(0.0, sums[bucket] - count)
         if self._decayed_s is None:
             self._decayed_s = now_s
         elif now_s - self._decayed_s >= DECAY_S:
