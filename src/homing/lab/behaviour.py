@@ -47,8 +47,8 @@ class CarrierBehaviour:
             factors = factors * np.where(is_overloaded, self._load_factor, 1.0)[chosen]
         for k, table in self._prefixes.items():
             rows = np.flatnonzero(carrier == k)
-            found = [table.find(str(number)) for number in demand["number"][rows].tolist()]
-            factors[rows] *= [1.0 if factor is None else factor for factor in found]
+            per_number = [table.find(str(number)) for number in demand["number"][rows].tolist()]
+            factors[rows] *= [1.0 if factor is None else factor for factor in per_number]
         self._count(carrier)
         return factors
 
