@@ -68,8 +68,8 @@ def test_reports_come_late_in_bulk_and_not_after_the_stop() -> None:
 
 
 def test_reports_of_an_outage_are_lost_or_come_at_its_end() -> None:
-    for told_later, known in ((False, np.inf), (True, 7_200.0)):
-        outage = ReportOutage(from_h=1.0, until_h=2.0, told_later=told_later)
+    for reported_later, known in ((False, np.inf), (True, 7_200.0)):
+        outage = ReportOutage(from_h=1.0, until_h=2.0, reported_later=reported_later)
         assert known_s(ScenarioApp(name="a", report_outages=(outage,)), 3_599.0, 3_600.0) == [3_599.0, known]
 
 

@@ -36,9 +36,9 @@ def workbook(sheets: Sequence[Sheet]) -> bytes:
     from xlsxwriter import Workbook  # loaded for an export alone: processes start without it
 
     file = io.BytesIO()
-    with Workbook(file, {"in_memory": True}) as book:
+    with Workbook(file, {"in_memory": True}) as spreadsheet:
         for sheet in sheets:
-            page = book.add_worksheet(_name(sheet.name))
+            page = spreadsheet.add_worksheet(_name(sheet.name))
             for row, cells in enumerate(sheet.rows):
                 for column, cell in enumerate(cells):
                     _write(page, row, column, cell)

@@ -121,7 +121,7 @@ def late_worlds() -> Iterator[Scenario]:
     ):
         app = replace(APP, report_share=share, report_s_median=delay_min * 60.0, conversion=conversion)
         poor = "-poor" if conversion < 0.5 else ""
-        name = f"late-{delay_min}-told-{share * 100:.0f}{poor}"
+        name = f"late-{delay_min}-reported-{share * 100:.0f}{poor}"
         about = f"{share:.0%} of conversions are reported, {delay_min} minutes late; {conversion:.0%} convert."
         quiet = replace(
             BASE, name=name, about=f"{about} No attack.", apps=(app,), measure_from_h=0.0, traits=("event",)
@@ -129,12 +129,12 @@ def late_worlds() -> Iterator[Scenario]:
         yield quiet
         if delay_min == 30:
             yield replace(quiet, name=f"{name}-rotating", about=about, attacks=(ROTATING,), traits=("attack",))
-    told_later = replace(APP, report_outages=(ReportOutage(from_h=2.25, until_h=3.0, told_later=True),))
+    reported_later = replace(APP, report_outages=(ReportOutage(from_h=2.25, until_h=3.0, reported_later=True),))
     yield replace(
         BASE,
         name="outage-rotating",
         about="Reports fail for 45 minutes, then come.",
-        apps=(told_later,),
+        apps=(reported_later,),
         attacks=(ROTATING,),
     )
 

@@ -90,8 +90,8 @@ def reporting_worlds() -> Iterator[Scenario]:
         carriers=(faking, *OTHERS),
     )
     for name, about, app, from_h in (
-        ("late-lying", "Conversions are told an hour late", replace(APP, report_s_median=3_600.0), 2.0),
-        ("bulk-lying", "Conversions are told every two hours", replace(APP, report_bulk_min=120.0), 3.0),
+        ("late-lying", "Conversions are reported an hour late", replace(APP, report_s_median=3_600.0), 2.0),
+        ("bulk-lying", "Conversions are reported every two hours", replace(APP, report_bulk_min=120.0), 3.0),
     ):
         lying = replace(ALPHA, changes=(ScenarioChange(from_h=from_h, delivered=0.4, receipts="fake"),))
         yield replace(

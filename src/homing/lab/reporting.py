@@ -35,7 +35,7 @@ class ReportingModel:
         known_s = np.where(known_s < self._until_s[app], known_s, np.inf)
         for index, outage in self._outages:
             during = (app == index) & (known_s >= outage.from_h * 3600) & (known_s < outage.until_h * 3600)
-            known_s[during] = outage.until_h * 3600 if outage.told_later else np.inf
+            known_s[during] = outage.until_h * 3600 if outage.reported_later else np.inf
         return np.where(people["report_draw"] < self._share[app], known_s, np.inf)
 
     def stated_s(

@@ -74,11 +74,11 @@ class ScenarioCountry(_ScenarioPart, frozen=True, kw_only=True):
 
 
 class ReportOutage(_ScenarioPart, frozen=True, kw_only=True):
-    """A time in which the customer's reports do not come through. `told_later`: they come at its end; else never."""
+    """A time in which the customer's reports do not come through. `reported_later`: they come at its end; else never."""
 
     from_h: NotNegative
     until_h: Positive
-    told_later: bool = False
+    reported_later: bool = False
 
 
 class ScenarioApp(_ScenarioPart, frozen=True, kw_only=True):

@@ -155,8 +155,8 @@ class World:
             for destination in range(len(self.destinations)):
                 ranges = [numbers for numbers in self._ranges if numbers.destination == destination]
                 if ranges:
-                    found = [table.find(str(numbers.first)) for numbers in ranges]
-                    of_ranges = [1.0 if factor is None else factor for factor in found]
+                    by_range = [table.find(str(numbers.first)) for numbers in ranges]
+                    of_ranges = [1.0 if factor is None else factor for factor in by_range]
                     factors[destination, k] = np.average(of_ranges, weights=[numbers.share for numbers in ranges])
         return factors
 
