@@ -74,7 +74,7 @@ class ScenarioCountry(_ScenarioPart, frozen=True, kw_only=True):
 
 
 class ReportOutage(_ScenarioPart, frozen=True, kw_only=True):
-    """A time in which the customer's reports do not come through. `reported_later`: they come at its end; else never."""
+    """A time in which the customer's reports do not come through. `reported_later`: at its end, else never."""
 
     from_h: NotNegative
     until_h: Positive
