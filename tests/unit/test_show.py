@@ -1,10 +1,15 @@
 """How the command line prints tables: nothing is cut off, whatever the window's width."""
 
 import json
+from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
+from homing.cli.sheets import as_sheet
 from homing.cli.show import COUNT, PROSE, Column, Table, print_reply
+from homing.cli.stats import RATE
+from homing.statistics.report import RateWithInterval
 
 COLUMNS = (
     Column("name", "Name", is_key=True),
@@ -65,3 +70,18 @@ def test_programs_get_what_is_theirs_and_people_what_is_theirs(
     said = capsys.readouterr().out
     assert "here" in said
     assert "there" not in said
+
+
+@pytest.mark.parametrize("rates", [[RateWithInterval(0.5, 0.4, 0.6), None], [None, None], []])
+def test_a_sheet_has_the_same_columns_whether_or_not_a_rate_is_known(
+    rates: list[RateWithInterval | None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Table((Column("key", "Key"), Column("rate", "Rate", RATE)), [{"key": "=k", "rate": rate} for rate in rates])
+    print_reply(as_sheet(table, "rates", as_csv=True, xlsx=None), as_json=False)
+    lines = {None: "'=k,,,"}
+    expected = ["key,rate_mean,rate_low,rate_high", *(lines.get(rate, "'=k,0.5,0.4,0.6") for rate in rates)]
+    assert capsys.readouterr().out.splitlines() == expected
+    as_sheet(table, "rates", as_csv=False, xlsx=tmp_path / "rates.xlsx")
+    page = load_workbook(tmp_path / "rates.xlsx").worksheets[0]
+    assert [cell.value for cell in page[1]] == expected[0].split(",")
+    assert page.max_row == 1 + len(rates)

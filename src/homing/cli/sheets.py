@@ -1,6 +1,6 @@
 """A command's table for a spreadsheet: as CSV in place of the table, or as a workbook in a file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from homing import errors
-from homing.cli.show import MONEY, Confirmation, CsvRows, Reply, Table
+from homing.cli.show import MONEY, Column, Confirmation, CsvRows, Reply, Row, Table
 from homing.common.workbook import Cell, Sheet, workbook
 
 csv_option: Final = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
@@ -28,24 +28,26 @@ def as_sheet(table: Table, name: str, *, as_csv: bool, xlsx: Path | None) -> Rep
         raise errors.InvalidInput("give either --csv or --xlsx")
     if not as_csv and xlsx is None:
         return table
-    rows = _rows(table)
-    columns = list(dict.fromkeys(column for row in rows for column in row)) or [each.name for each in table.columns]
+    columns = [name for column in table.columns for name in _names(column)]
+    rows = [dict(zip(columns, _cells(table, row), strict=True)) for row in table.rows]
     if xlsx is None:
         return CsvRows(columns, rows)
-    xlsx.write_bytes(workbook([Sheet(name, [columns, *([row[column] for column in columns] for row in rows)])]))
+    xlsx.write_bytes(workbook([Sheet(name, [columns, *(list(row.values()) for row in rows)])]))
     return Confirmation(f"{xlsx} has {len(rows)} rows.", {"file": str(xlsx), "rows": len(rows)})
 
 
-def _rows(table: Table) -> Sequence[Mapping[str, Cell]]:
-    """Values as they are for programs, amounts as numbers; a rate with its interval takes three columns."""
-    rows: list[Mapping[str, Cell]] = []
-    for row in table.rows:
-        cells: dict[str, Any] = {}
-        for column in table.columns:
-            value = column.json(row)
-            if isinstance(value, Mapping):
-                cells.update({f"{column.name}_{part}": number for part, number in value.items()})
-            else:
-                cells[column.name] = Decimal(value) if column.kind is MONEY and isinstance(value, str) else value
-        rows.append(cells)
-    return rows
+def _names(column: Column) -> Sequence[str]:
+    """Of a value with members, such as a rate with its interval, each has a column."""
+    return [f"{column.name}_{each}" for each in column.kind.members] or [column.name]
+
+
+def _cells(table: Table, row: Row) -> Iterator[Cell]:
+    """Values as they are for programs, amounts as numbers."""
+    for column in table.columns:
+        value: Any = column.json(row)
+        if column.kind.members:
+            yield from [None if value is None else value[each] for each in column.kind.members]
+        elif column.kind is MONEY and isinstance(value, str):
+            yield Decimal(value)
+        else:
+            yield value

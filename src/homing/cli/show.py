@@ -24,10 +24,13 @@ EVERY_NUMBER: Final = "*"
 
 
 class ColumnKind(msgspec.Struct, frozen=True):
-    """How a column's values look: `text` for people, `json` for programs, `absent` where there is no value."""
+    """How a column's values look: `text` for people, `json` for programs, `absent` where there is no value. `members`:
+    of the JSON object that each value is; a spreadsheet has a column for each.
+    """
 
     text: Callable[[Any], str] = str
     json: Callable[[Any], object] = lambda value: value
+    members: tuple[str, ...] = ()
     absent: str = "-"
     right: bool = False
     wraps: bool = False

@@ -34,7 +34,7 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-RATE: Final = ColumnKind(text=_percent, json=_rounded, right=True)
+RATE: Final = ColumnKind(text=_percent, json=_rounded, members=RateWithInterval.__struct_fields__, right=True)
 SECONDS: Final = ColumnKind(text=_seconds, json=lambda seconds: round(seconds, 3), right=True)
 FIGURES: Final = (
     Column("submitted", "Submitted", COUNT),
