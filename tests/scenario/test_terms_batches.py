@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,9 +18,11 @@ from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import Submission
 from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake, SubmissionTerms
 from homing.model import LimitScope
-from homing.store.submissions import Payment
+from homing.store.embedded.location import MEMORY_NAME
+from homing.store.submissions import LIMIT_KEY, Payment
 from tests.support.bank import Bank, group, opened
 from tests.support.server import migrated_database
+from tests.support.waiting import until
 
 PRICE_MICRO = 31_000
 
@@ -117,6 +120,20 @@ async def test_a_limit_that_others_use_up_between_two_rounds_leaves_no_submissio
     assert (await bank.prove(poor)).holds
 
 
+def overtaken(meanwhile: Callable[[], Awaitable[None]]) -> Callable[..., Awaitable[LimitUse]]:
+    """`LimitUse.read`, with something done by others after the first."""
+    read, reads = LimitUse.read, []
+
+    async def reading(*arguments: Any) -> LimitUse:
+        use = await read(*arguments)
+        reads.append(use)
+        if len(reads) == 1:
+            await meanwhile()
+        return use
+
+    return reading
+
+
 @pytest.mark.parametrize("is_begun", [False, True])
 @pytest.mark.parametrize(("most", "refused"), [(3, []), (2, [errors.NumberLimitReached])])
 async def test_a_limit_that_another_process_uses_between_reading_and_storing_is_kept(
@@ -127,16 +144,11 @@ async def test_a_limit_that_another_process_uses_between_reading_and_storing_is_
     if is_begun:
         most += 1
         assert await decided(mine, [prepared(mine, account, terms=limited("k", most))]) == [None]
-    read, reads = LimitUse.read, []
 
-    async def overtaken(*arguments: Any) -> LimitUse:
-        use = await read(*arguments)
-        reads.append(use)
-        if len(reads) == 1:
-            assert await decided(other, [prepared(other, account, terms=limited("k", most))]) == [None]
-        return use
+    async def meanwhile() -> None:
+        assert await decided(other, [prepared(other, account, terms=limited("k", most))]) == [None]
 
-    monkeypatch.setattr(LimitUse, "read", overtaken)
+    monkeypatch.setattr(LimitUse, "read", overtaken(meanwhile))
     batch = [prepared(mine, account, terms=limited("k", most)) for _ in range(2)]
     outcomes = await decided(mine, [*batch, prepared(mine, account)])
     assert outcomes == [None, *(refused or [None]), None]
@@ -146,6 +158,28 @@ async def test_a_limit_that_another_process_uses_between_reading_and_storing_is_
     assert [row["used"] for row in windows] == [str(most)]
     assert await stored(bank, account) == most + 1
     assert (await bank.prove(account)).holds
+
+
+async def test_the_database_logs_no_number_of_a_limit_that_another_process_used_first(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, room: Path
+) -> None:
+    account, key = await bank.account(balance=10 * PRICE_MICRO), "logged 8613800130001"
+    mine, other = bank.intakes
+    data = room / "postgres"
+    log = data / (data / MEMORY_NAME).read_text().strip() / "server.log"
+
+    def lines() -> list[str]:
+        files = [each for each in (log.with_name("server.log.1"), log) if each.exists()]
+        return [line for file in files for line in file.read_text(errors="replace").splitlines()]
+
+    async def meanwhile() -> None:
+        assert await decided(other, [prepared(other, account, terms=limited(key, 5))]) == [None]
+
+    monkeypatch.setattr(LimitUse, "read", overtaken(meanwhile))
+    before = sum(LIMIT_KEY in line for line in lines())
+    assert await decided(mine, [prepared(mine, account, terms=limited(key, 5))]) == [None]
+    await until(lambda: sum(LIMIT_KEY in line for line in lines()), lambda after: after > before)
+    assert [line for line in lines() if key in line] == []
 
 
 async def test_what_cannot_be_paid_for_takes_no_limit_from_what_comes_with_it(bank: Bank) -> None:

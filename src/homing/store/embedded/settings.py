@@ -48,6 +48,9 @@ SETTINGS: Mapping[str, str] = {
     "log_line_prefix": "%m [%p] ",
     "log_destination": "stderr",
     "logging_collector": "off",
+    # A line for an error, without the values it is about: of a row that is there already these can be a
+    # person's number.
+    "log_error_verbosity": "terse",
 }
 
 THROW_AWAY: Mapping[str, str] = {
