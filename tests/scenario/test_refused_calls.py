@@ -191,6 +191,8 @@ async def test_scanners_fill_neither_the_list_nor_the_place_of_others(server: Se
     finders = {each.name: each.named_key for each in DIALECTS if isinstance(each, HttpDialect)}
     served = {"/v1/": HttpEndpoint("v1.none", frozenset(), never)}
     stray = StrayCalls(endpoints=served, key_finders=finders, directory=directory, refusal_log=log, clock_s=lambda: 0.0)
+    for _ in range(100):
+        await stray.note(scanned("/v1/again"), "404")  # one row
     for n in range(500):
         await stray.note(scanned(f"/v1/scan{n}x"), "404")
         await stray.note(scanned(f"/.env{n}"), "404")
@@ -199,13 +201,14 @@ async def test_scanners_fill_neither_the_list_nor_the_place_of_others(server: Se
     rows = await server.query("SELECT * FROM refused_call WHERE address = '192.0.2.66' OR request_id = 'other'")
     listed = [row for row in rows if row["call"] == "v1.unknown"]
     assert len(listed) == STRANGERS_BURST
+    assert [row["calls"] for row in listed if "again" in row["reason"]] == [100]
     assert [row["call"] for row in rows if row["request_id"] == "other"] == ["lia.SendSMS"]
     assert not [row for row in listed if "env" in row["reason"]]
     (rest,) = await server.query(
         "SELECT calls FROM refused_call WHERE is_rest AND account_id IS NULL"
         " AND reason ->> 'code' = 'call.path_unknown' ORDER BY refused_call_id DESC LIMIT 1"
     )
-    assert rest["calls"] == 500 - STRANGERS_BURST
+    assert rest["calls"] == 500 - (STRANGERS_BURST - 1)
 
 
 class NoHeaders(dict[str, str]):

@@ -92,9 +92,11 @@ class RefusalLog:
         *,
         address: str,
         request_id: str,
-        may_list: bool = True,
+        row_bound: TokenBucket | None = None,
     ) -> None:
-        """`call`: its name, which begins with its dialect's and a dot. `may_list`: else it is only counted."""
+        """`call`: its name, which begins with its dialect's and a dot. `row_bound`: of rows of its kind, beside those
+        of all.
+        """
         dialect = call.partition(".")[0]
         key = caller.key
         if caller.account_id is None and len(key) > UNKNOWN_KEY_CHARS:
@@ -112,7 +114,7 @@ class RefusalLog:
         now = self._clock()
         count = self._rows.get(alike)
         if count is None:
-            count = self._new_row(alike) if may_list and self._may_list(caller.account_id) else None
+            count = self._new_row(alike) if self._may_list(caller.account_id, row_bound) else None
         if count is None:
             count = self._rest_of(caller.account_id, dialect, refused.reason.code)
         count.add(1, refused.messages, now, request_id)
@@ -146,11 +148,15 @@ class RefusalLog:
         except Exception as error:
             log.error("refused_calls_lost", calls=sum(count for count, _messages in sums.values()), **describe(error))
 
-    def _may_list(self, account_id: int | None) -> bool:
-        """Whether another row may be listed. The account's bound comes first: one account uses up nobody's share."""
+    def _may_list(self, account_id: int | None, row_bound: TokenBucket | None) -> bool:
+        """Whether another row may be listed. The narrower bounds come first: no kind of call, and no account, uses up
+        the share of others.
+        """
         if len(self._rows) >= PENDING_ROWS_MAX:
             return False
         now_s = self._clock_s()
+        if row_bound is not None and not row_bound.take(now_s):
+            return False
         bucket = self._account_rows.bucket(account_id or STRANGERS, ACCOUNT_ROWS_PER_S, ACCOUNT_ROWS_BURST, now_s)
         return bucket.take(now_s) and self._process_rows.take(now_s)
 

@@ -50,11 +50,12 @@ class StrayCalls:
         refusal_log: RefusalLog,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`endpoints`: by path, of all dialects. `key_finders`: by the name of a dialect, each dialect's."""
+        """`endpoints`: by path, of all dialects. `key_finders`: by the name of a dialect, each dialect's. `clock_s`: as
+        of the log.
+        """
         self._key_finders = key_finders
         self._directory = directory
         self._refusal_log = refusal_log
-        self._clock_s = clock_s
         self._strangers = TokenBucket(STRANGERS_PER_S, STRANGERS_BURST, clock_s())
         self._dialects: dict[str, str] = {}
         for path, endpoint in endpoints.items():
@@ -81,7 +82,7 @@ class StrayCalls:
             RefusedCall(code=code, reason=reason),
             address=request.call.find_address(),
             request_id=request.request_id,
-            may_list=caller.account_id is not None or self._strangers.take(self._clock_s()),
+            row_bound=self._strangers if caller.account_id is None else None,
         )
 
     async def _caller(self, request: HttpRequest) -> tuple[str, Caller]:
