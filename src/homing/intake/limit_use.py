@@ -41,7 +41,7 @@ class LimitUse:
         self._stored = {(row.account_id, row.scope, row.key): row.windows for row in rows}
         self._under_way = {key: windows_under_way(windows, self._now_ms) for key, windows in self._stored.items()}
         self._taken: dict[Key, Windows] = {}
-        self._firsts: dict[tuple[int, int], tuple[Mapping[int, int], Windows]] = {}
+        self._begun: dict[tuple[int, int], tuple[Mapping[int, int], Windows]] = {}  # see `_begin`
 
     @classmethod
     async def read(cls, database: Executor, takes: Takes, now: datetime) -> Self:
@@ -61,7 +61,7 @@ class LimitUse:
         for take in takes:
             key = (account_id, int(take.scope), take.key)
             windows = taken.get(key) or self._taken.get(key) or self._under_way.get(key, NO_WINDOWS)
-            after = self._first(take) if not windows else self._more(windows, take)
+            after = self._go_on(windows, take) if windows else self._begin(take)
             if isinstance(after, errors.LimitReached):
                 return after
             taken[key] = after
@@ -70,22 +70,25 @@ class LimitUse:
 
     def uses(self) -> list[NewLimitUse]:
         """What was taken, to be stored in the order of the keys."""
-        distinct = {id(windows): windows for windows in self._taken.values()}
-        written = {which: _written(windows) for which, windows in distinct.items()}
+        # `_begin` gives many keys the same windows: each is written once.
+        by_identity = {id(windows): windows for windows in self._taken.values()}
+        written = {identity: _written(windows) for identity, windows in by_identity.items()}
         return [self._use(key, *written[id(self._taken[key])]) for key in sorted(self._taken)]
 
-    def _first(self, take: LimitTake) -> Windows | errors.LimitReached:
-        """The windows that begin now. Those of all that were never used before are the same, and are made once."""
-        kind = (id(take.bounds), take.amount)
-        kept = self._firsts.get(kind)
-        if kept is None or kept[0] is not take.bounds:
-            after = self._more(NO_WINDOWS, take)
-            if isinstance(after, errors.LimitReached):
-                return after
-            kept = self._firsts[kind] = (take.bounds, after)
-        return kept[1]
+    def _begin(self, take: LimitTake) -> Windows | errors.LimitReached:
+        """The windows that begin now: the same for all keys of the same bounds, and made once. Bounds are told apart by
+        identity, since to compare them takes longer than to make the windows; an app's are one object
+        (verification/service.py), which is kept here, so that no other has its identity.
+        """
+        place = (id(take.bounds), take.amount)
+        if place in self._begun:
+            return self._begun[place][1]
+        windows = self._go_on(NO_WINDOWS, take)
+        if not isinstance(windows, errors.LimitReached):
+            self._begun[place] = (take.bounds, windows)
+        return windows
 
-    def _more(self, windows: Windows, take: LimitTake) -> Windows | errors.LimitReached:
+    def _go_on(self, windows: Windows, take: LimitTake) -> Windows | errors.LimitReached:
         """Windows with what is taken."""
         after = dict(windows)
         for period_s, most in take.bounds.items():
