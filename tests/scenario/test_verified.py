@@ -51,8 +51,8 @@ async def test_the_cost_is_that_of_all_messages_by_those_verified(
     assert (nobody.messages, nobody.verified, nobody.charge_per_verified_micro) == (3, 0, None)
     await engine.check(account, again)
     body = {"appId": account.app, "numbers": NUMBER, "content": "not a code"}
-    refunds = "SELECT 1 FROM message WHERE account_id = $1 AND refund_micro > 0"
-    await until(lambda: server.query(refunds, account.account_id), bool)
+    open_messages = "SELECT 1 FROM message WHERE account_id = $1 AND final_at IS NULL"
+    await until(lambda: server.query(open_messages, account.account_id), lambda rows: not rows)
     before = await spent(server, account)
     costs = "UPDATE message SET carrier_cost_micro = $2 WHERE account_id = $1 RETURNING 1"
     await server.query(costs, account.account_id, COST_MICRO)

@@ -1,5 +1,5 @@
-"""Calls to paths that no dialect serves, or by a method that a path does not have. Newcomers with a wrong base URL make
-them, who look for them among their refused calls; so do scanners, who must not fill that log.
+"""Calls to paths that no dialect serves, or by a method that a path does not have. Customers with a wrong base URL look
+for them among their refused calls. Scanners make them too, and must not fill that log.
 """
 
 import re

@@ -42,7 +42,7 @@ class HttpRequest(msgspec.Struct):
     its headers.
 
     For the log of refused calls: `caller` is whom the call's key names, whether or not its secret is right; `refused`
-    what was refused of it. `stray_code`: what a dialect answered that has not this path, or not by this method.
+    what was refused of it. `stray_code`: of the answer, if nobody serves the path, or not by this method; else "".
     """
 
     method: str
