@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from homing.common import histogram
 from homing.guard.conversions import ConversionDelays, ConversionRatios
 from homing.guard.model import FraudModel
 from homing.guard.scoring import Scorer
 from homing.guard.snapshot import GuardSnapshot, RangeKey
+from homing.guard.state import RangeState
 from homing.statistics.delta import Delta
 
 MINUTE = 29_460_000
@@ -142,3 +145,38 @@ def test_a_range_with_thirty_conversions_of_thirty_due_is_not_crowded() -> None:
         model.observe([delta(MINUTE + 19, f"62812990{n % 10}", submitted=1, converted=1 if n % 6 else 0)])
     snapshot = update(model, MINUTE + 22)
     assert wide not in snapshot.verdicts
+
+
+def flagged(model: FraudModel, minute: int) -> RangeState:
+    """A range that is flagged by a burst, in a network of which others converted."""
+    observed(model, range(minute, minute + 20), 30)
+    model.observe([delta(minute + 20, DENSE_KEY[3], submitted=30)])
+    assert DENSE_KEY in update(model, minute + 20).verdicts
+    return model.state.ranges[DENSE_KEY]
+
+
+def test_what_comes_to_a_flagged_range_is_no_history_of_it() -> None:
+    """In monitor mode an attack goes on under its verdict, and must not seem usual after it."""
+    model = FraudModel()
+    range_state = flagged(model, MINUTE)
+    before = sum(cohort.capped_messages for cohort in range_state.cohorts.values())
+    pairs = model.state.networks[DENSE_KEY[:3]].pairs[0]
+    for minute in range(MINUTE + 21, MINUTE + 81):
+        model.observe([delta(minute, DENSE_KEY[3], submitted=10)])
+    assert sum(cohort.capped_messages for cohort in range_state.cohorts.values()) == before
+    assert model.state.networks[DENSE_KEY[:3]].pairs[0] == pairs
+    assert range_state.recent_messages > 600
+
+
+def test_a_cleared_range_has_four_times_its_usual_messages() -> None:
+    """Those that wait to be history are counted once."""
+    model = FraudModel()
+    range_state = flagged(model, MINUTE)
+    network = model.state.networks[DENSE_KEY[:3]]
+    range_state.history = 3.0
+    range_state.cohort(MINUTE, True).capped_messages = 5.0
+    network.horizon = MINUTE + 1
+    usual = model.state.policy.range_pseudo_count + range_state.history_before(network.horizon)
+    model._clear(DENSE_KEY, range_state, network)
+    cleared = model.state.policy.range_pseudo_count + range_state.history_before(network.horizon)
+    assert cleared == pytest.approx(usual * model.state.policy.cleared_range_factor, abs=1.0)

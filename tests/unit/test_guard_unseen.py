@@ -5,11 +5,12 @@ from math import inf
 import pytest
 
 from homing.guard.enforcement import Enforcer, GuardRequest
-from homing.guard.linked_ranges import update_linked_ranges
+from homing.guard.linked_ranges import LINKED_RANGES_MAX, attacked_nats, update_linked_ranges
+from homing.guard.model import FraudModel
 from homing.guard.policy import GuardPolicy
 from homing.guard.rules import RULES, GuardRules, RuleMode
 from homing.guard.scattered import update_scattered
-from homing.guard.snapshot import GuardSnapshot, NetworkLimits, UnseenPlaces
+from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkLimits, UnseenPlaces
 from homing.guard.state import ModelState, NetworkState, RangeState
 from homing.guard.unseen_places import QUICK_SHARE_MIN, unseen_places
 from homing.model import GENERAL, GuardAction
@@ -130,6 +131,21 @@ def test_silent_ranges_that_chance_explains_are_none() -> None:
     assert set(network.attacked_nats) == {-inf}
 
 
+def test_where_all_ranges_are_attacked_the_prior_is_the_highest() -> None:
+    assert attacked_nats([4.0] * 100, 10.0, 10.0) > 5.0
+
+
+def test_an_attack_is_seen_in_a_network_with_more_old_ranges_than_are_scored() -> None:
+    """Its ranges are the newest, and the last in order."""
+    state, network = network_with(silent=0, converting=LINKED_RANGES_MAX + 500)
+    for n in range(500):
+        range_state = state.ranges[1, "app", "51010", f"62813{n:04}"] = RangeState(f"62813{n:04}", 0)
+        range_state.cohort(MINUTE - 60, True).messages = 4.0
+        range_state.recount()
+    update_linked_ranges(state, MINUTE)
+    assert -1.6 < network.attacked_nats[1] < -0.6, "a quarter of the ranges"
+
+
 def scattered(silent: int, converting: int, others: int) -> NetworkState:
     """So many ranges with two messages of some minutes ago and no conversion, with two that converted, and with one."""
     state, network = network_with(0, 0)
@@ -167,4 +183,44 @@ def test_a_campaign_that_nobody_answers_is_no_scattered_attack() -> None:
         range_state.observed_s = NOW_S
         range_state.cohort(MINUTE - 10, True).messages = 2.0 if n < 200 else 1.0
     update_scattered(state, NOW_S, MINUTE)
+    assert network.notice is None
+
+
+def model_with_scattered_attack() -> tuple[FraudModel, NetworkState]:
+    """Of a second ago."""
+    model = FraudModel()
+    network = model.state.network(1, "app", "ID", "51010")
+    network.price_micro = 40_000.0
+    network.range_counts_at[MINUTE] = [10_000.0, 1_000.0, 100.0]
+    for minute in range(MINUTE - 150, MINUTE + 1):
+        network.app.ratios.add(minute, 100.0, 80.0, 0.8)
+    for n in range(300):
+        block = f"62812{n:04}"
+        model.observe([Delta(MINUTE - 10, 1, "app", "ID", "51010", block, 1, "S", submitted=2)])
+        model.state.ranges[1, "app", "51010", block].observed_s = NOW_S
+    updated(model, NOW_S)
+    assert network.notice is not None
+    return model, network
+
+
+def updated(model: FraudModel, now_s: float, reporting: str = "reporting") -> GuardSnapshot:
+    model.update(now_s, lambda _cell, _carrier: 0.8, lambda _account, _app: reporting)
+    return model.snapshot
+
+
+def test_a_notice_that_an_operator_lifted_does_not_come_back_of_the_same_messages() -> None:
+    model, network = model_with_scattered_attack()
+    model.lift((1, "app", "51010", WHOLE_NETWORK))
+    snapshot = updated(model, NOW_S + 61)
+    assert snapshot.networks[1, "app", "51010"].notice is None
+    assert network.times_scattered == 0
+
+
+def test_ranges_of_an_app_that_no_longer_reports_do_not_wait_for_conversions() -> None:
+    model, network = model_with_scattered_attack()
+    block = "628129999"
+    model.observe([Delta(MINUTE, 1, "app", "ID", "51010", block, 1, "S", submitted=1)])
+    assert (1, "app", "51010", block) in updated(model, NOW_S + 2).allowances
+    snapshot = updated(model, NOW_S + 40, "silent")
+    assert (1, "app", "51010", block) not in snapshot.allowances
     assert network.notice is None

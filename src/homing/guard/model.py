@@ -117,6 +117,7 @@ class FraudModel:
             range_state = state.ranges.get(key)
             if range_state is None:
                 range_state = state.ranges[key] = RangeState(digits, level)
+            is_flagged = key in self._verdicts.by_range
             cohort = range_state.cohort(delta.minute, submitted > 0)
             if level == 0:
                 if submitted:
@@ -127,6 +128,8 @@ class FraudModel:
             else:
                 self._observed_wide.add(key)
             range_state.observed_s = self._now_s
+            if is_flagged:  # such messages are no history of the network, and so none of the range
+                capped = 0.0
             cohort.messages += submitted
             cohort.conversions += converted
             cohort.capped_messages += capped
@@ -137,8 +140,7 @@ class FraudModel:
             if capped:
                 network.pairs[level] += 2 * range_state.capped_total * capped + capped * capped - capped
                 range_state.capped_total += capped
-            if key in self._verdicts.by_range:  # what is flagged is not counted in anything wider
-                is_flagged = True
+            if is_flagged:  # what is flagged is not counted in anything wider
                 break
         network.is_changed = True
         if not is_flagged:
@@ -262,9 +264,8 @@ class FraudModel:
             if not network.scattered_until_s:
                 continue
             network.is_changed = True
-            if network.scattered_until_s <= now_s:
-                network.scattered_until_s, network.notice = 0.0, None
-                network.recent_ranges.clear()
+            if network.scattered_until_s <= now_s or not network.app.reports_conversions:
+                network.end_scattered()
                 continue
             oldest = minute - self._policy.short_window_min
             recent = {digits: latest for digits, latest in network.recent_ranges.items() if latest >= oldest}
@@ -352,7 +353,7 @@ class FraudModel:
         pseudo_count = self._policy.range_pseudo_count
         usual = pseudo_count + range_state.history_before(network.horizon)
         self._release(key)
-        range_state.history = usual * self._policy.cleared_range_factor - pseudo_count
+        range_state.history += usual * (self._policy.cleared_range_factor - 1.0)
         network.flagged.pop(range_state.digits, None)
 
     def _release(self, key: RangeKey) -> None:
@@ -412,7 +413,9 @@ class FraudModel:
         network = self.state.networks.get(key[:3])
         if key[3] == WHOLE_NETWORK:
             if network is not None and network.notice is not None:
-                network.notice, network.scattered_until_s = None, 0.0
+                network.end_scattered()
+                network.times_scattered = 0
+                network.genuine_until_s = self._now_s
                 network.is_changed = True
             if network is not None and network.verdict is not None:
                 self._verdicts.cancel_probes(key)

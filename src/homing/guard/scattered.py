@@ -38,9 +38,10 @@ def update_scattered(state: ModelState, now_s: float, minute: int) -> None:
         minutes = due_minutes.get(network.app)
         if minutes is None:
             minutes = due_minutes[network.app] = _due_minutes(network.app, minute)
+        lifted_minute = network.genuine_until_s // 60
         messages = conversions = 0.0
         for first, cohort in range_state.cohorts.items():
-            if first in minutes:
+            if first in minutes and first > lifted_minute:
                 messages += cohort.messages
                 conversions += cohort.conversions
         window = windows.get(network)

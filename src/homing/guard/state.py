@@ -202,6 +202,7 @@ class NetworkState(AreaState):
         "country",
         "flagged",
         "flagged_wide",
+        "genuine_until_s",
         "horizon",
         "is_changed",
         "key",
@@ -248,6 +249,7 @@ class NetworkState(AreaState):
         self.notice: Verdict | None = None  # which an operator is alerted of, and which blocks nothing
         self.scattered_until_s = 0.0
         self.times_scattered = 0
+        self.genuine_until_s = 0.0  # until when its messages are no such evidence, since an operator lifted a notice
         self.recent_ranges: dict[str, int] = {}  # a range's digits -> minute of its latest message, meanwhile
         self.price_micro = 0.0  # of a message
         # What passes before anything is flagged
@@ -296,6 +298,10 @@ class NetworkState(AreaState):
                 weights = [min(weight, share_by(age) * own(minute - age)) for age, weight in enumerate(weights)]
             self._exposure_weights = weights
         return self._exposure_weights
+
+    def end_scattered(self) -> None:
+        self.scattered_until_s, self.notice = 0.0, None
+        self.recent_ranges.clear()
 
     def capped_since(self, minute: int) -> float:
         messages = self._capped_since.get(minute)
