@@ -4,6 +4,7 @@ from math import inf
 
 import pytest
 
+from homing.aggregation.guard_listener import GuardListener
 from homing.guard.enforcement import Enforcer, GuardRequest
 from homing.guard.linked_ranges import LINKED_RANGES_MAX, attacked_nats, update_linked_ranges
 from homing.guard.model import FraudModel
@@ -12,9 +13,11 @@ from homing.guard.rules import RULES, GuardRules, RuleMode
 from homing.guard.scattered import update_scattered
 from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkLimits, UnseenPlaces
 from homing.guard.state import ModelState, NetworkState, RangeState
-from homing.guard.unseen_places import QUICK_SHARE_MIN, unseen_places
+from homing.guard.unseen_places import QUICK_SHARE_MIN, forget_beyond_limit, unseen_places
+from homing.learning.learner import RoutingLearner
 from homing.model import GENERAL, GuardAction
 from homing.statistics.delta import Delta
+from homing.store.statements.statistics import StatisticsCell
 from homing.text.numbers import Destination
 
 NOW_S = 1_800_000_000.0
@@ -68,6 +71,73 @@ def test_an_app_that_is_new_or_reports_nothing_has_no_unseen_places() -> None:
     silent.app(*APP).reports_conversions = False
     assert not unseen_places(new)
     assert not unseen_places(silent)
+
+
+def test_messages_of_before_an_app_reports_conversions_are_not_open() -> None:
+    state = state_of()
+    app = state.app(*APP)
+    app.reports_conversions = False
+    visited(state, "KH", "45602", submitted=5_000)
+    app.reports_conversions = True
+    visited(state, "KH", "45602", submitted=3)
+    assert unseen_places(state)[APP].counted == 3.0
+
+
+def test_open_messages_beyond_the_limits_are_forgotten() -> None:
+    """Of an outage, say: else nobody could convert for days."""
+    state = state_of()
+    for n in range(40):
+        visited(state, f"A{n % 20}", f"7{n:04}", submitted=100)
+    forget_beyond_limit(state)
+    places = unseen_places(state)[APP]
+    assert places.counted == pytest.approx(places.limit)
+    visited(state, "A1", "70001", submitted=1_000)
+    forget_beyond_limit(state)
+    places = unseen_places(state)[APP]
+    assert places.countries["A1"] <= places.country_limit
+    assert places.counted <= places.limit
+
+
+def cell(minute: int, network: str, submitted: int, converted: int = 0) -> StatisticsCell:
+    return StatisticsCell(
+        minute=minute,
+        grain=1,
+        account_id=1,
+        app_id="app",
+        country="ID",
+        network=network,
+        prefix="62",
+        carrier_id=1,
+        sender="S",
+        submitted=submitted,
+        sent=submitted,
+        delivered=0,
+        undelivered=0,
+        converted=converted,
+        refused=0,
+        cost_micro=0,
+        revenue_micro=0,
+        receipt_times=[],
+        conversion_times=[],
+    )
+
+
+def test_what_is_restored_of_unseen_places_is_what_would_be_left_of_it() -> None:
+    """Half of what was three days ago, and nothing of before the first conversion."""
+    listener = GuardListener(RoutingLearner)
+    days = int(POLICY.history_half_life_s // 60)
+    listener.start(
+        [
+            cell(MINUTE - 2 * days, "45602", submitted=1_000),
+            cell(MINUTE - days, "51010", submitted=400, converted=200),
+            cell(MINUTE - days, "45602", submitted=400, converted=16),
+            cell(MINUTE, "45602", submitted=10),
+        ]
+    )
+    networks = listener.model.state.networks
+    assert networks[1, "app", "45602"].messages_total == 210.0
+    assert networks[1, "app", "45602"].conversions_total == 8.0
+    assert networks[1, "app", "51010"].conversions_total == 100.0
 
 
 def decisions(networks: list[tuple[str, str]], is_seen: bool = False) -> list[GuardAction]:

@@ -67,8 +67,19 @@ class GuardListener:
         self._learned_on: date | None = None
 
     def start(self, cells: Sequence[StatisticsCell]) -> None:
-        for cell in cells:
-            restore_statistics(self.model.state, delta_of(cell), cell.conversion_times)
+        state, reporting = self.model.state, set[tuple[int, str]]()
+        end_minute = max((cell.minute + cell.grain for cell in cells), default=0)
+        for cell in cells:  # the oldest come first
+            if cell.converted:
+                reporting.add((cell.account_id, cell.app_id))
+            age_s = (end_minute - cell.minute - cell.grain) * 60.0
+            restore_statistics(
+                state,
+                delta_of(cell),
+                cell.conversion_times,
+                retained=0.5 ** (age_s / state.policy.history_half_life_s),
+                is_reported=(cell.account_id, cell.app_id) in reporting,
+            )
 
     def observe(self, deltas: Sequence[Delta]) -> None:
         self.model.observe(deltas)

@@ -30,7 +30,7 @@ from homing.guard.snapshot import (
     Verdict,
 )
 from homing.guard.state import HOUR_MIN, AppState, ModelState, NetworkState, RangeState
-from homing.guard.unseen_places import unseen_places, update_known_traffic
+from homing.guard.unseen_places import forget_beyond_limit, unseen_places, update_known_traffic
 from homing.reasons import Reason, ReasonCode
 from homing.routing.cells import CellKey
 from homing.statistics.delta import Delta
@@ -204,6 +204,7 @@ class FraudModel:
                 app.ratios.update(minute, app.delays)
                 app.reports_conversions = reporting(account_id, app_id) == "reporting"
             update_known_traffic(state, minute)
+            forget_beyond_limit(state)
         for network in state.networks.values():
             if network.active_s < now_s - HOUR_MIN * 60.0:
                 continue

@@ -107,17 +107,28 @@ def restore_verdict(state: ModelState, key: RangeKey, verdict: Verdict) -> None:
     network.flagged[key[3]] = verdict.since_s
 
 
-def restore_statistics(state: ModelState, past: Delta, conversion_times: Sequence[int]) -> None:
-    """Sums of earlier statistics: an app's conversion delays (counts by bucket), and where its people converted."""
+def restore_statistics(
+    state: ModelState,
+    past: Delta,
+    conversion_times: Sequence[int],
+    *,
+    retained: float = 1.0,
+    is_reported: bool = True,
+) -> None:
+    """Sums of earlier statistics: an app's conversion delays (counts by bucket), and where its people converted.
+    `retained`: what is left of them (0..1), as history is forgotten; `is_reported`: whether the app had begun to report
+    conversions.
+    """
     app = state.app(past.account_id, past.app_id)
     for bucket, count in enumerate(conversion_times):
         if count:
             app.delays.observe(bucket, count)
     network = state.network(past.account_id, past.app_id, past.country, past.network)
     network.active_s = max(network.active_s, past.minute * 60.0)
+    if is_reported:
+        network.messages_total += past.submitted * retained
     for area in (network, state.country(past.account_id, past.app_id, past.country)):
-        area.conversions_total += past.converted
-        area.messages_total += past.submitted
+        area.conversions_total += past.converted * retained
         area.busiest_hour_conversions = max(area.busiest_hour_conversions, float(past.converted))
 
 

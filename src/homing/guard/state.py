@@ -115,12 +115,11 @@ class AreaState(CohortSeries):
         "busiest_hour_conversions",
         "conversions_total",
         "hour_conversions",
-        "messages_total",
     )
 
     def __init__(self) -> None:
         super().__init__()
-        self.conversions_total = self.messages_total = 0.0  # decayed with history
+        self.conversions_total = 0.0  # decayed with history
         self.busiest_hour_conversions = 0.0  # decayed
         self.hour_conversions = 0.0  # of the latest hour with conversions
         self._hour = 0
@@ -140,7 +139,6 @@ class AreaState(CohortSeries):
         cohort = self.cohort(delta.minute, delta.submitted > 0)
         cohort.messages += delta.submitted
         cohort.conversions += delta.converted
-        self.messages_total += delta.submitted
         if delta.converted:
             hour = delta.minute // HOUR_MIN
             if hour != self._hour:
@@ -207,6 +205,7 @@ class NetworkState(AreaState):
         "is_changed",
         "key",
         "limits_basis",
+        "messages_total",
         "notice",
         "pairs",
         "price_micro",
@@ -230,6 +229,7 @@ class NetworkState(AreaState):
         self.carriers: dict[int, float] = {}  # messages by carrier, decayed within minutes
         self.rate = 0.0  # conversions that a genuine message is expected to make
         self.ratios = ConversionRatios(is_excuse=True)
+        self.messages_total = 0.0  # while conversions were reported, decayed with history
         self.active_s = 0.0  # unix time of the latest message
         self.is_changed = True  # since its limits were last published
         # How messages spread over ranges. All counts are of capped messages.
@@ -298,6 +298,11 @@ class NetworkState(AreaState):
                 weights = [min(weight, share_by(age) * own(minute - age)) for age, weight in enumerate(weights)]
             self._exposure_weights = weights
         return self._exposure_weights
+
+    def observe(self, delta: Delta) -> None:
+        super().observe(delta)
+        if self.app.reports_conversions:  # else nobody could have verified them
+            self.messages_total += delta.submitted
 
     def end_scattered(self) -> None:
         self.scattered_until_s, self.notice = 0.0, None

@@ -54,5 +54,24 @@ def unseen_places(state: ModelState) -> Mapping[tuple[int, str], UnseenPlaces]:
     return places
 
 
+def forget_beyond_limit(state: ModelState) -> None:
+    """Forgets open messages beyond an app's limits: those that passed while its conversions were reported late, before
+    a rule blocked, or in an outage. Else they would keep everybody out for as many days as there are too many, and who
+    is kept out cannot convert. At the limit each one that is forgotten lets a message pass.
+    """
+    places = unseen_places(state)
+    for (account_id, app_id, _network), network in state.networks.items():
+        of_app = places.get((account_id, app_id))
+        if of_app is None or network.is_proven:
+            continue
+        of_country = of_app.countries.get(network.key.country, 0.0)
+        kept = min(
+            1.0,
+            of_app.limit / of_app.counted if of_app.counted > 0 else 1.0,
+            of_app.country_limit / of_country if of_country > 0 else 1.0,
+        )
+        network.messages_total -= (1.0 - kept) * _unverified(network, state.policy.unverified_factor)
+
+
 def _unverified(network: NetworkState, factor: float) -> float:
     return max(0.0, network.messages_total - factor * network.conversions_total)
