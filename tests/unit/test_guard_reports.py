@@ -7,9 +7,11 @@ import pytest
 from homing.common import histogram
 from homing.guard.conversions import ConversionDelays, ConversionRatios
 from homing.guard.model import FraudModel
+from homing.guard.persistence import SavedNetwork, restore_network, restore_verdict
 from homing.guard.scoring import Scorer
-from homing.guard.snapshot import GuardSnapshot, RangeKey
+from homing.guard.snapshot import GuardSnapshot, RangeKey, Verdict
 from homing.guard.state import RangeState
+from homing.reasons import Reason, ReasonCode
 from homing.statistics.delta import Delta
 
 MINUTE = 29_460_000
@@ -180,3 +182,24 @@ def test_a_cleared_range_has_four_times_its_usual_messages() -> None:
     model._clear(DENSE_KEY, range_state, network)
     cleared = model.state.policy.range_pseudo_count + range_state.history_before(network.horizon)
     assert cleared == pytest.approx(usual * model.state.policy.cleared_range_factor, abs=1.0)
+
+
+def test_a_restored_verdict_of_a_network_without_statistics_runs_out() -> None:
+    """As of an account that a listener skipped, or of one beyond the statistics that are read at the start."""
+    model, since_s = FraudModel(), MINUTE * 60.0
+    saved = SavedNetwork(
+        country="ID",
+        capped_total=10.0,
+        pairs=[1.0, 1.0, 1.0],
+        range_counts_at={},
+        flagged={},
+        archived_capped=0.0,
+        capped={MINUTE: (10.0, 0.0, 0.0, 0.0, 0.0, 0.0)},
+        ranges=[],
+    )
+    restore_network(model.state, DENSE_KEY[:3], saved)
+    reason = Reason.of(ReasonCode.GUARD_BURST, messages=9, limit=8)
+    restore_verdict(model.state, DENSE_KEY, Verdict(reason, since_s, since_s + 3_600.0))
+    assert DENSE_KEY in update(model, MINUTE + 1).verdicts
+    assert update(model, MINUTE + 30).networks, "not idle"
+    assert not update(model, MINUTE + 61).verdicts

@@ -61,6 +61,8 @@ class Decay:
                 continue
             network = state.networks.get(key[:3])
             if network is None:
+                if key in verdicts:
+                    state.verdicts.remove(key)
                 del state.ranges[key]
                 continue
             range_state.history *= decay

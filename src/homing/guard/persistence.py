@@ -80,6 +80,8 @@ def restore_network(state: ModelState, key: NetworkKey, saved: SavedNetwork) -> 
     network = state.network(account_id, app_id, saved.country, network_code)
     network.capped_total, network.pairs, network.flagged = saved.capped_total, list(saved.pairs), dict(saved.flagged)
     network.range_counts_at = {minute: list(counts) for minute, counts in saved.range_counts_at.items()}
+    # Statistics are not restored of every network: without a time it would be dropped as idle.
+    network.active_s = max(network.active_s, 60.0 * max([0, *saved.capped, *saved.range_counts_at]))
     capped = CohortSeries()
     capped.archived_messages = saved.archived_capped
     capped.cohorts = _restore_cohorts(saved.capped)
@@ -93,6 +95,7 @@ def restore_verdict(state: ModelState, key: RangeKey, verdict: Verdict) -> None:
     network = state.networks.get(key[:3])
     if network is None or key in state.verdicts.by_range:
         return
+    network.active_s = max(network.active_s, verdict.since_s)
     if key[3] == WHOLE_NETWORK and not verdict.may_block:
         network.notice, network.scattered_until_s = verdict, verdict.until_s
         return
