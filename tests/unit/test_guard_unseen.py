@@ -294,3 +294,13 @@ def test_ranges_of_an_app_that_no_longer_reports_do_not_wait_for_conversions() -
     snapshot = updated(model, NOW_S + 40, "silent")
     assert (1, "app", "51010", block) not in snapshot.allowances
     assert network.notice is None
+
+
+def test_ranges_that_converted_keep_their_limit_in_a_scattered_attack() -> None:
+    model, network = model_with_scattered_attack()
+    key = (1, "app", "51010", "628129999")
+    model.observe([Delta(MINUTE, 1, "app", "ID", "51010", key[3], 1, "S", submitted=1)])
+    model.observe([Delta(MINUTE, 1, "app", "ID", "51010", key[3], 1, "S", converted=1)])
+    snapshot = updated(model, NOW_S + 2)
+    assert snapshot.networks[key[:3]].ranges[0] == 1
+    assert snapshot.allowances[key].limit == network.range_limits[0] > 1

@@ -175,7 +175,7 @@ class FraudModel:
             allowance = self._score(key, now_s, minute)
             if allowance is not None:
                 allowances[key] = allowance
-        allowances.update(self._scattered_allowances(now_s, minute))
+        self._add_scattered_allowances(allowances, now_s, minute)
         for key in self._verdicts.expired(now_s):
             self._release(key)
         self._update_limits(now_s, minute)
@@ -258,9 +258,10 @@ class FraudModel:
                 notice=network.notice,
             )
 
-    def _scattered_allowances(self, now_s: float, minute: int) -> Mapping[RangeKey, Allowance]:
-        """Of networks with a scattered attack, the ranges that had a message in the short window and no conversion."""
-        allowances: dict[RangeKey, Allowance] = {}
+    def _add_scattered_allowances(self, allowances: dict[RangeKey, Allowance], now_s: float, minute: int) -> None:
+        """Of networks with a scattered attack, the ranges that had a message in the short window: without a conversion
+        they get no second; with one they have the limit that is usual.
+        """
         for key, network in self.state.networks.items():
             if not network.scattered_until_s:
                 continue
@@ -274,9 +275,12 @@ class FraudModel:
             for digits in recent:
                 range_key = (*key, digits)
                 range_state = self.state.ranges.get(range_key)
-                if range_state is not None and not range_state.recent_conversions:
+                if range_state is None:
+                    continue
+                if not range_state.recent_conversions:
                     allowances[range_key] = Allowance(1.0, 1.0)
-        return allowances
+                elif range_key not in allowances:
+                    allowances[range_key] = Allowance(0.0, float(network.range_limits[0]))
 
     # ---- verdicts on ranges
 

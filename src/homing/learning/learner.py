@@ -14,14 +14,7 @@ from homing.learning.delays import DelayHistograms, Key
 from homing.learning.effects import BaseRates, CarrierEffects
 from homing.learning.fake_receipts import ReceiptYield
 from homing.learning.memory import CHANNELS, CONVERSIONS, RECEIPTS, CarrierMemory
-from homing.learning.outlook import (
-    AGES_S,
-    REACHED_MAX,
-    TRIALS_MIN,
-    CarrierOutlook,
-    Outlook,
-    willingness,
-)
+from homing.learning.outlook import AGES_S, REACHED_MAX, TRIALS_MIN, CarrierOutlook, Outlook, willingness
 from homing.learning.policy import LearningPolicy
 from homing.learning.posterior import Posterior, interval
 from homing.learning.reporting import REPORTING, SILENT, UNKNOWN, AppReporting
@@ -119,9 +112,8 @@ class RoutingLearner:
         if app is None:
             app = AppReporting(self._policy, self._declared.get(delta.app_id))
             self._apps[delta.account_id, delta.app_id] = app
-        if (
-            delta.resent
-        ):  # few are left who would answer; an answer shows that the app reports, and nothing of a carrier
+        if delta.resent:
+            # Few are left who would answer; an answer shows that the app reports, and nothing of a carrier.
             app.observe(minute, 0, 0 if is_past else delta.converted)
             return
         cell = self._cells.get(key)
