@@ -203,3 +203,14 @@ def test_a_restored_verdict_of_a_network_without_statistics_runs_out() -> None:
     assert DENSE_KEY in update(model, MINUTE + 1).verdicts
     assert update(model, MINUTE + 30).networks, "not idle"
     assert not update(model, MINUTE + 61).verdicts
+
+
+def test_a_sum_of_fractions_that_ends_below_nothing_is_no_conversions() -> None:
+    """An outage after conversions of which a part each voted."""
+    ratios, delays = ConversionRatios(), ConversionDelays()
+    for n, conversions in enumerate((0.1, 0.7, 0.2, 0.3, 0.6, 0.4)):
+        ratios.add(MINUTE + n, 10.0, conversions, RATE)
+    for minute in range(MINUTE + 6, MINUTE + 30):
+        ratios.add(minute, 10.0, 0.0, RATE)
+    ratios.update(MINUTE + 60, delays)
+    assert ratios.ratio(MINUTE + 20) == 0.0

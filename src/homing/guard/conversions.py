@@ -114,6 +114,7 @@ class ConversionRatios:
         self._ratios.update(settled)
 
     def _ratio_of(self, conversions: float, due: float) -> float:
+        conversions = max(0.0, conversions)  # a running sum of fractions ends a little below 0
         if self._is_excuse:
             return min(1.0, (conversions + RATIO_PSEUDO_COUNT) / (due + RATIO_PSEUDO_COUNT))
         return min(1.0, max(0.0, conversions - sqrt(conversions) - 1.0) / due)
