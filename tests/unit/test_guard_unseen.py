@@ -13,7 +13,7 @@ from homing.guard.rules import RULES, GuardRules, RuleMode
 from homing.guard.scattered import update_scattered
 from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkLimits, UnseenPlaces
 from homing.guard.state import ModelState, NetworkState, RangeState
-from homing.guard.unseen_places import QUICK_SHARE_MIN, forget_beyond_limit, unseen_places
+from homing.guard.unseen_places import BEYOND_LIMIT_HALF_LIFE_S, QUICK_SHARE_MIN, forget_beyond_limit, unseen_places
 from homing.learning.learner import RoutingLearner
 from homing.model import GENERAL, GuardAction
 from homing.statistics.delta import Delta
@@ -88,14 +88,15 @@ def test_open_messages_beyond_the_limits_are_forgotten() -> None:
     state = state_of()
     for n in range(40):
         visited(state, f"A{n % 20}", f"7{n:04}", submitted=100)
-    forget_beyond_limit(state)
+    forget_beyond_limit(state, BEYOND_LIMIT_HALF_LIFE_S)
     places = unseen_places(state)[APP]
-    assert places.counted == pytest.approx(places.limit)
+    assert places.counted == pytest.approx((4_000.0 + places.limit) / 2)
+    for _hour in range(20):
+        forget_beyond_limit(state, BEYOND_LIMIT_HALF_LIFE_S)
+    assert unseen_places(state)[APP].counted == pytest.approx(places.limit, rel=0.01)
     visited(state, "A1", "70001", submitted=1_000)
-    forget_beyond_limit(state)
-    places = unseen_places(state)[APP]
-    assert places.countries["A1"] <= places.country_limit
-    assert places.counted <= places.limit
+    forget_beyond_limit(state, 20 * BEYOND_LIMIT_HALF_LIFE_S)
+    assert unseen_places(state)[APP].countries["A1"] < places.country_limit * 1.01
 
 
 def cell(minute: int, network: str, submitted: int, converted: int = 0) -> StatisticsCell:

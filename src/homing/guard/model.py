@@ -198,13 +198,13 @@ class FraudModel:
         state = self.state
         is_ratios_due = now_s - self._ratios_s >= RATIOS_S
         if is_ratios_due:
-            self._ratios_s = now_s
+            passed_s, self._ratios_s = now_s - self._ratios_s if self._ratios_s else 0.0, now_s
             for (account_id, app_id), app in state.apps.items():
                 app.delays.update()
                 app.ratios.update(minute, app.delays)
                 app.reports_conversions = reporting(account_id, app_id) == "reporting"
             update_known_traffic(state, minute)
-            forget_beyond_limit(state)
+            forget_beyond_limit(state, passed_s)
         for network in state.networks.values():
             if network.active_s < now_s - HOUR_MIN * 60.0:
                 continue

@@ -11,6 +11,7 @@ from homing.guard.state import AppState, ModelState, NetworkState
 
 QUICK_AGES_MIN = range(10, 20)  # the ages at which it is measured what share of the conversions has been reported
 QUICK_SHARE_MIN = 0.04
+BEYOND_LIMIT_HALF_LIFE_S = 3_600.0
 
 
 def update_known_traffic(state: ModelState, minute: int) -> None:
@@ -54,12 +55,12 @@ def unseen_places(state: ModelState) -> Mapping[tuple[int, str], UnseenPlaces]:
     return places
 
 
-def forget_beyond_limit(state: ModelState) -> None:
-    """Forgets open messages beyond an app's limits: those that passed while its conversions were reported late, before
-    a rule blocked, or in an outage. Else they would keep everybody out for as many days as there are too many, and who
-    is kept out cannot convert. At the limit each one that is forgotten lets a message pass.
+def forget_beyond_limit(state: ModelState, passed_s: float) -> None:
+    """Forgets open messages beyond an app's limits, half of them in an hour, since limits vary by the minute: those
+    that passed while its conversions were reported late, before a rule blocked, or in an outage. Else they would keep
+    everybody out for as many days as there are too many, and who is kept out cannot convert.
     """
-    places = unseen_places(state)
+    places, share = unseen_places(state), 1.0 - 0.5 ** (passed_s / BEYOND_LIMIT_HALF_LIFE_S)
     for (account_id, app_id, _network), network in state.networks.items():
         of_app = places.get((account_id, app_id))
         if of_app is None or network.is_proven:
@@ -70,7 +71,7 @@ def forget_beyond_limit(state: ModelState) -> None:
             of_app.limit / of_app.counted if of_app.counted > 0 else 1.0,
             of_app.country_limit / of_country if of_country > 0 else 1.0,
         )
-        network.messages_total -= (1.0 - kept) * _unverified(network, state.policy.unverified_factor)
+        network.messages_total -= share * (1.0 - kept) * _unverified(network, state.policy.unverified_factor)
 
 
 def _unverified(network: NetworkState, factor: float) -> float:
