@@ -167,6 +167,7 @@ def test_a_burst_from_one_address_is_held_before_its_conversions_are_due(world: 
 
 def test_a_verdict_ends_and_an_address_that_converts_by_then_stays_free() -> None:
     model = model_of()
+    model.observe(people_of(0))
     for number in range(40):
         model.observe([delta_of(1, number, minute=0)])
     model.update(300.0)
@@ -181,7 +182,7 @@ def test_a_verdict_ends_and_an_address_that_converts_by_then_stays_free() -> Non
 
 
 def test_a_lifted_verdict_ends_and_what_was_before_it_is_no_evidence_any_more() -> None:
-    before = [delta_of(1, number, minute=0) for number in range(40)]
+    before = [*people_of(0), *(delta_of(1, number, minute=0) for number in range(40))]
     key = 1, "app", 1
     model, successor = model_of(), model_of()
     model.observe(before)
@@ -193,7 +194,7 @@ def test_a_lifted_verdict_ends_and_what_was_before_it_is_no_evidence_any_more() 
         each.lift(key, 302.0)
         each.update(304.0)
         assert key not in each.standings
-        each.observe([delta_of(1, number, minute=10) for number in range(100, 140)])
+        each.observe([*people_of(10), *(delta_of(1, number, minute=10) for number in range(100, 140))])
         each.update(900.0)
         assert each.standings[key].verdict is not None, "what comes later is"
         each.lift(key, 302.0)  # the same again
@@ -209,8 +210,17 @@ def test_one_persons_repeated_requests_are_no_evidence() -> None:
     assert not model.standings
 
 
+def test_without_anybody_who_converts_silence_is_no_evidence() -> None:
+    model = model_of()
+    model.observe([delta_of(1, number, minute=0) for number in range(40)])
+    model.update(300.0)
+    assert all(standing.verdict is None for standing in model.standings.values())
+    assert model.standings[1, "app", 1].limit == 40, "but it is bounded"
+
+
 def test_addresses_that_share_a_prefix_count_together() -> None:
     model = model_of()
+    model.observe(people_of(0))
     for number in range(60):
         model.observe([delta_of(number % 10, number, minute=0)])
     model.update(300.0)
@@ -229,6 +239,7 @@ def test_forged_addresses_take_no_more_memory_than_there_is() -> None:
 
 def test_forged_addresses_end_no_verdict() -> None:
     model = model_of()
+    model.observe(people_of(0))
     model.observe([delta_of(1, number, minute=0) for number in range(40)])
     model.update(300.0)
     model.observe([delta_of(10 * host, host, minute=5) for host in range(1, 40_000)])
@@ -241,6 +252,12 @@ def model_of() -> AddressModel:
     app = AppState()
     app.reports_conversions = True
     return AddressModel(GuardPolicy(), lambda _account, _app: app, lambda _account, _app, _network: RATE)
+
+
+def people_of(minute: int) -> list[AddressDelta]:
+    """Messages of sixty people, each at a /24 of their own, who enter their codes."""
+    hosts = range(100_000, 100_600, 10)
+    return [delta_of(host, host, minute, is_conversion) for host in hosts for is_conversion in (False, True)]
 
 
 def delta_of(host: int, number: int, minute: int, is_conversion: bool = False) -> AddressDelta:
