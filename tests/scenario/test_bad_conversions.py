@@ -16,6 +16,7 @@ from homing.admin.carriers import add_carrier, find_carrier
 from homing.aggregation.aggregator import Aggregator
 from homing.aggregation.guard_listener import GuardListener
 from homing.aggregation.routing_listener import RoutingListener
+from homing.guard.policy import GuardPolicy
 from homing.guard.snapshot import GuardSnapshot, decode_snapshot
 from homing.model import Strategy
 from homing.routing.rules import RouteScope
@@ -25,7 +26,7 @@ from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, migrated_database, running
 from tests.support.waiting import WAIT_S, until
 
-SURE_S = 60.0  # the mind looks every half minute whether an app reports
+SURE_S = 60.0  # it is looked every half minute whether an app reports
 PEOPLE = itertools.count(1)
 
 
@@ -84,11 +85,16 @@ async def latest_snapshot(server: Server) -> GuardSnapshot:
 async def test_an_attack_with_forged_conversions_is_flagged_by_density_and_blocked(
     server: Server, account: Account
 ) -> None:
-    """Every message of the attack is reported at once as converted: the evidence of conversions is capped."""
-    genuine = await send(server, account, people(60))
-    for number, message_id in genuine.items():
-        assert await backfill(server, account, number, message_id, datetime.now(UTC)) == "0"
-    await heard(server, account, 60)
+    """Every message of the attack is reported at once as converted: the evidence of conversions is capped, in a
+    network of which is known how messages spread over its ranges.
+    """
+    count = round(GuardPolicy().known_spread_messages) + 20
+    genuine = await send(server, account, people(count))
+    answers = await asyncio.gather(
+        *(backfill(server, account, number, message_id, datetime.now(UTC)) for number, message_id in genuine.items())
+    )
+    assert set(answers) == {"0"}
+    await heard(server, account, count)
     await until(
         lambda: latest_snapshot(server), lambda snapshot: (account.account_id, account.app) in snapshot.reporting_apps
     )

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +11,8 @@ from homing import limits
 from homing.accounts.profile import Profile
 from homing.aggregation.guard_listener import GUARD_RISKS_S, GuardListener
 from homing.common import ids
+from homing.guard.address_model import AddressDelta
+from homing.guard.end_users import EndUserAddress
 from homing.guard.persistence import restore_statistics
 from homing.guard.risk import LEARNED_NATS_MAX, LEVEL_NATS, DestinationRisks, RiskLevel
 from homing.guard.service import GUARD_RISK_DAYS
@@ -107,9 +109,18 @@ def silent_network(account: Profile, minute: int) -> list[Delta]:
         told = minute - 30 - n % 20, account.account_id, "app"
         deltas.append(Delta(*told, "ID", "51010", f"62812{n * 497:05d}", 1, "", submitted=1, sent=1))
         deltas.append(Delta(*told, "LV", "24701", f"3712{n * 49:04d}", 1, "", submitted=1, sent=1))
-        if n % 2:
+        if n % 10:
             deltas.append(Delta(*told, "ID", "51010", f"62812{n * 497:05d}", 1, "", converted=1, conversion_bucket=5))
     return deltas
+
+
+def watching(learner: RoutingLearner, deltas: Sequence[Delta], now_s: float) -> GuardListener:
+    """One that knew both networks' rates before most of their messages came."""
+    listener = GuardListener(lambda: learner)
+    listener.observe(deltas[:2])
+    listener.check(now_s - 60.0)
+    listener.observe(deltas[2:])
+    return listener
 
 
 async def test_a_network_on_an_allow_list_has_no_verdict(bank: Bank, account: Profile) -> None:
@@ -119,8 +130,8 @@ async def test_a_network_on_an_allow_list_has_no_verdict(bank: Bank, account: Pr
     learner = RoutingLearner()
     learner.observe(deltas)
     learner.update(minute * 60.0)
-    watch, now_s = GuardListener(lambda: learner), minute * 60.0
-    watch.observe(deltas)
+    now_s = minute * 60.0
+    watch = watching(learner, deltas, now_s)
 
     async def verdicts(after_s: float) -> list[str]:
         for turn in range(3):
@@ -143,8 +154,8 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
     learner = RoutingLearner()
     learner.observe(deltas)
     learner.update(minute * 60.0)
-    watch, now_s = GuardListener(lambda: learner), time.time()
-    watch.observe(deltas)
+    now_s = time.time()
+    watch = watching(learner, deltas, now_s)
     for turn in range(3):
         watch.advance(now_s + turn * limits.GUARD_SNAPSHOT_S)
         await watch.save(bank.databases[0])
@@ -207,9 +218,22 @@ async def test_a_suspected_address_is_listed_and_lifted_by_its_name(bank: Bank, 
             await watch.save(bank.databases[0])
         return await homing_json(bank.dsn, "guard", "addresses", "--account", account.name)
 
-    watch, successor = GuardListener(lambda: learner), GuardListener(lambda: learner)
+    watch, successor = (watching(learner, deltas, now_s - 30) for _process in range(2))
+    people = [
+        AddressDelta(
+            account_id=account.account_id,
+            app_id="app",
+            network="51010",
+            minute=minute - 20,
+            end_user=EndUserAddress(1_000 + n, 2_000 + n),
+            number=n,
+            is_conversion=is_conversion,
+        )
+        for n in range(60)
+        for is_conversion in (False, True)
+    ]
     for each in (watch, successor):
-        each.observe(deltas)
+        each.model.observe_addresses(people)
     (flagged,) = await saved(watch)
     assert (flagged["name"], flagged["account"]) == ("ip-000000004d", account.name)
     lift = ("guard", "lift", flagged["name"], "--account", account.name)
