@@ -11,7 +11,7 @@ from homing.lab.policies import BASELINES, CURVE, GUARDS, HOMING, ORACLE
 from homing.lab.scenario import Scenario, shipped
 from homing.lab.worker_pool import RunTask
 
-LAB_QUICK_S: Final = 38.0  # a quick report begins no further round of seeds after it
+LAB_QUICK_S: Final = 25.0  # a quick report begins no further run after it
 SEEDS: Final = 20
 GENERATED: Final = 3
 """Generated scenarios of each goal, from the seed `GENERATED_FROM` on or from another first seed."""
