@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -16,7 +17,9 @@ import pytest
 from homing import limits
 from homing.admin import carriers, routes
 from homing.dialects.v1.dialect import DEMO_KEY, DEMO_SECRET
+from homing.dispatch.written_marks import HEAD_BYTES, SLOT, SUFFIX
 from homing.model import Outcome
+from homing.roles import MARKS, RUN
 from homing.routing.rules import RouteScope
 from homing.states import TABLE, MessageState
 from tests.support.installation import CONNECTIONS, Installation, Traffic, eventually, is_gone, nothing_left
@@ -279,6 +282,15 @@ async def until_claimed(server: Server, ids: list[int], attempts: int) -> set[st
     return {owner for owner, _tries in found}
 
 
+async def until_marked(server: Server, owner: str, ids: list[int]) -> None:
+    """Until the process may have written all the messages to their carrier: a claim alone has submitted nothing."""
+    marks = server.data / RUN / MARKS / f"{quote(owner, safe='')}{SUFFIX}"
+    await until(
+        lambda: asyncio.to_thread(marks.read_bytes),
+        lambda content: set(ids) <= {slot for (slot,) in SLOT.iter_unpack(content[HEAD_BYTES:])},
+    )
+
+
 async def until_delivered(server: Server, ids: list[int]) -> None:
     counted = "SELECT count(*) FROM message WHERE message_id = ANY($1) AND state = $2"
     await until(lambda: server.query_row(counted, ids, MessageState.DELIVERED), lambda row: row["count"] == len(ids))
@@ -319,6 +331,7 @@ async def test_a_dead_links_carriers_and_claims_have_a_new_owner_within_ten_seco
     ids = await sent_to(server, SLOW, 40)
     (dead,) = await until_claimed(server, ids, attempts=1)
     assert dead is not None
+    await until_marked(server, dead, ids)
     victim = process_of(server, dead)
     os.kill(victim.process.pid, signal.SIGKILL)
     await victim.process.wait()
