@@ -50,6 +50,7 @@ class ReasonCode(enum.StrEnum):
     SHARES_BY_GAIN = "shares.by_gain"
     SHARES_FROM_CONVERSIONS = "shares.from_conversions"
     SHARES_FROM_RECEIPTS = "shares.from_receipts"
+    SHARES_FROM_REPEATS = "shares.from_repeats"
     SHARES_FROM_PRIOR = "shares.from_prior"
     SENDER_NOT_REGISTERED = "sender.not_registered"
     ATTEMPT_CLAIM_LAPSED = "attempt.claim_lapsed"

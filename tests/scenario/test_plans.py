@@ -19,6 +19,7 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "messages_by_id": ("message", {"account_id", "message_id"}),
     "conversions_record": ("message", {"account_id", "message_id"}, {"number"}),
     "message_latest_to_number": ("message", {"number"}),
+    "learn_repeats": ("message", {"number"}),
     "message_by_reference": ("message", {"reference"}),
     "message_by_carrier_ref": ("attempt", {"carrier_ref"}),
     "queue_claim": ("message", {"account_id", "message_id"}),

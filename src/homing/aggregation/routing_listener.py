@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from homing import limits
+from homing.aggregation.repeat_reader import RepeatReader
 from homing.common import histogram
 from homing.guard.snapshot import GuardSnapshot
 from homing.learning.adaptive import AdaptiveRouting, ShareDecision
@@ -65,6 +66,7 @@ class RoutingListener:
         self._expired_s = 0.0
         self._outlooks_s = 0.0
         self._is_without_resent = False
+        self._repeats = RepeatReader()
         self._minutes_from = 0  # from which minute on the past was restored by minute, before it by hour
 
     def start(self, cells: Sequence[StatisticsCell]) -> None:
@@ -105,6 +107,8 @@ class RoutingListener:
             self._declared_s = now_s
         if not self._is_without_resent:
             await self._leave_out_resent(database)
+        repeats = await self._repeats.read(database, self.learner.repeating_apps(), now_s)
+        self.learner.observe(self._guard().without_fraud(repeats))
         self._updated_s = now_s
         began = time.monotonic()
         decisions, signs = await asyncio.to_thread(self._update, self._catalogue(), now_s)

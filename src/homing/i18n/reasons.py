@@ -79,6 +79,7 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
     ),
     ReasonCode.SHARES_FROM_CONVERSIONS: Phrase("measured by conversions"),
     ReasonCode.SHARES_FROM_RECEIPTS: Phrase("measured by receipts, since no conversions are reported"),
+    ReasonCode.SHARES_FROM_REPEATS: Phrase("measured by who asks for a code again, since no conversions are reported"),
     ReasonCode.SHARES_FROM_PRIOR: Phrase("not measured yet"),
     ReasonCode.SENDER_NOT_REGISTERED: Phrase("not registered to the account"),
     # Customers get the wordings of attempts and messages in reports, in English as they are here.

@@ -14,8 +14,10 @@ from homing.statistics.delta import Delta, block_of
 
 ACCOUNT_ID: Final = 1
 SENDER: Final = "HOMING"
-SENT, DELIVERED, UNDELIVERED, CONVERTED, CONVERTED_AGAIN = range(5)
-"""The last: of a code that had left again by then."""
+SENT, DELIVERED, UNDELIVERED, CONVERTED, CONVERTED_AGAIN, REPEATED, REPEATED_LOST = range(7)
+"""CONVERTED_AGAIN: of a code that had left again by then. REPEATED: of a message after which its number requested
+another within minutes; REPEATED_LOST: which its carrier had reported as lost soon.
+"""
 START_MINUTE: Final = START_S // 60
 EDGES_S: Final = np.array(histogram.EDGES_S)
 MINUTE_BITS, APP_BITS, DESTINATION_BITS, CARRIER_BITS, KIND_BITS, BUCKET_BITS = 16, 4, 9, 4, 3, 5
@@ -34,6 +36,7 @@ class EventQueue:
         self._superseded: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)  # key, age in s, receipt
         self._blocks: list[str] = [""]
         self._block_ids: dict[int, int] = {}
+        self.tick_s = world.scenario.tick_s
         self._apps = [app.name for app in world.scenario.apps]
 
     def blocks(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -120,4 +123,7 @@ class EventQueue:
             return Delta(*cohort, delivered=count, receipt_bucket=bucket)
         if kind == UNDELIVERED:
             return Delta(*cohort, undelivered=count, receipt_bucket=bucket)
+        if kind in (REPEATED, REPEATED_LOST):
+            lost = count if kind == REPEATED_LOST else 0
+            return Delta(*cohort, repeated=count, repeated_lost=lost, repeat_bucket=bucket)
         return Delta(*cohort, converted=count, conversion_bucket=bucket, resent=kind == CONVERTED_AGAIN)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from homing.lab.behaviour import CarrierBehaviour
 from homing.lab.counts import RunCounts, SentTick, count_tick
 from homing.lab.event_queue import CONVERTED, DELIVERED, UNDELIVERED, EventQueue
+from homing.lab.repeated_requests import RepeatedRequests
 from homing.lab.reporting import ReportingModel
 from homing.lab.scenario import Scenario
 from homing.lab.truth import RECEIPTS
@@ -61,6 +62,7 @@ class OutcomeModel:
         self._world = world
         self._counts = counts
         self._events = events
+        self._repeats = None if events is None else RepeatedRequests(events)
         self._carriers = CarrierParameters.of(scenario)
         self._people = scenario.people
         self._behaviour = CarrierBehaviour(scenario)
@@ -130,10 +132,15 @@ class OutcomeModel:
         )
         if self._events is not None and event_keys is not None:
             self._events.add_sent(tick, event_keys[carrier >= 0])
-            self._queue_receipts(messages, event_keys, self._events)
+            lost_s = self._queue_receipts(messages, event_keys, self._events)
+            if self._repeats is not None:
+                self._repeats.observe(tick, demand, carrier >= 0, event_keys, lost_s)
         return self._convert_and_retry(messages)
 
-    def _queue_receipts(self, messages: _Tick, event_keys: NDArray[np.int64], events: EventQueue) -> None:
+    def _queue_receipts(
+        self, messages: _Tick, event_keys: NDArray[np.int64], events: EventQueue
+    ) -> NDArray[np.float64]:
+        """Returns when each message is reported as lost; inf: never."""
         carriers, carrier = self._carriers, messages.cell[1]
         sent_s = messages.demand["at_s"]
         kind = self._world.truth.receipts[messages.minute][messages.cell].astype(np.int64)
@@ -148,6 +155,7 @@ class OutcomeModel:
         undelivered = reported & ~delivered
         for state, rows in ((DELIVERED, delivered), (UNDELIVERED, undelivered)):
             events.add(state, event_keys[rows], at_s[rows], at_s[rows] - sent_s[rows], messages.tick)
+        return np.where(undelivered, at_s, np.inf)
 
     def _convert_and_retry(self, messages: _Tick) -> Demand:
         people, demand, carrier = self._people, messages.demand, messages.carrier

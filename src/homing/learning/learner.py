@@ -9,14 +9,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import log
 from typing import Final
 
+import msgspec
+
 from homing.learning.changes import CarrierChange, ChangeSample, samples_of, strongest, window_of
 from homing.learning.delays import DelayHistograms, Key
 from homing.learning.effects import BaseRates, CarrierEffects
 from homing.learning.fake_receipts import ReceiptYield
-from homing.learning.memory import CHANNELS, CONVERSIONS, RECEIPTS, CarrierMemory
+from homing.learning.memory import (
+    CHANNELS,
+    CONVERSIONS,
+    NO_PROGRESS,
+    RECEIPTS,
+    REPEATS,
+    CarrierMemory,
+    ChannelSums,
+    Progress,
+)
 from homing.learning.outlook import AGES_S, REACHED_MAX, TRIALS_MIN, CarrierOutlook, Outlook, willingness
 from homing.learning.policy import LearningPolicy
 from homing.learning.posterior import Posterior, interval
+from homing.learning.repeats import LOST_SOON_BUCKET, REPEAT_LOOKBACK_S, REPEAT_WINDOW_S, AppRepeats, RepeatTerms
+from homing.learning.report_progress import ReportProgress
 from homing.learning.reporting import REPORTING, SILENT, UNKNOWN, AppReporting
 from homing.learning.superseded import withdrawal
 from homing.learning.trust import ReceiptTrust
@@ -54,16 +67,28 @@ class RoutingLearner:
         self._declared: dict[str, bool | None] = {}
         self._conversion_delays = DelayHistograms(self._policy)
         self._receipt_delays = DelayHistograms(self._policy)
+        self._repeat_delays = DelayHistograms(msgspec.structs.replace(self._policy, window_s=REPEAT_WINDOW_S))
+        self._repeats: dict[tuple[int, str], AppRepeats] = {}
+        self._repeats_from: dict[tuple[int, str], int] = {}  # minute, of apps whose repeats are evidence
+        self._late: set[tuple[int, str]] = set()  # apps of which most conversions come after people ask again
+        self._progress: dict[tuple[int, str], Progress] = {}
+        self._best_rates: dict[tuple[int, str], float] = {}  # of any ten minutes, decayed
+        self._arrival_scales: dict[tuple[int, str], float] = {}  # conversions for each arrival
         self._rates = (
             BaseRates(self._policy.base_rate, self._policy.base_strength),
             BaseRates(self._policy.base_delivered, self._policy.base_strength),
+            BaseRates(self._policy.base_repeats, self._policy.base_strength),
         )
         cap = self._policy.account_cap  # receipts come from carriers: no customer can invent them
-        self._effects = (CarrierEffects(self._policy, cap), CarrierEffects(self._policy, float("inf")))
+        self._effects = (
+            CarrierEffects(self._policy, cap),
+            CarrierEffects(self._policy, float("inf")),
+            CarrierEffects(self._policy, cap),
+        )
         self._trust = ReceiptTrust(self._policy)
         self._prior_means: dict[tuple[CellKey, int, int], tuple[float, float]] = {}  # cache of `_prior_mean`
         self._outlooks: dict[CellKey, Outlook | None] = {}  # cache of `outlook`
-        self._strengths = [self._policy.homogeneity, self._policy.homogeneity]  # by channel
+        self._strengths = [self._policy.homogeneity for _channel in CHANNELS]
         self._sustained_s: float | None = None
 
     def declare(self, app_id: str, expects: bool | None) -> None:
@@ -82,6 +107,7 @@ class RoutingLearner:
         for (account_id, app_id), reported_s in reported.items():
             reporting = self._apps[account_id, app_id] = AppReporting(self._policy, self._declared.get(app_id))
             reporting.restore(min(reported_s, now_s), now_s)
+            self._repeats[account_id, app_id] = AppRepeats(self._policy)
 
     def restore(self, delta: Delta, receipt_delays: Sequence[int], conversion_delays: Sequence[int]) -> None:
         """Observes a period of the past as one delta, with its delays by bucket (common/histogram.py)."""
@@ -112,6 +138,7 @@ class RoutingLearner:
         if app is None:
             app = AppReporting(self._policy, self._declared.get(delta.app_id))
             self._apps[delta.account_id, delta.app_id] = app
+            self._repeats[delta.account_id, delta.app_id] = AppRepeats(self._policy)
         if delta.resent:
             # Few are left who would answer; an answer shows that the app reports, and nothing of a carrier.
             app.observe(minute, 0, 0 if is_past else delta.converted)
@@ -136,6 +163,7 @@ class RoutingLearner:
             delta.sent,
             delta.converted,
             delta.delivered,
+            delta.repeated,
             past_weight=past_weight,
             past_exposure=1.0 if app.reported_s is None or start_s < app.reported_s or delta.converted else 0.0,
         )
@@ -149,6 +177,11 @@ class RoutingLearner:
             self._receipt_delays.add(
                 _receipt_keys(delta.carrier_id, delta.country), delta.receipt_bucket, receipts, minute
             )
+        lost = delta.undelivered if 0 <= delta.receipt_bucket <= LOST_SOON_BUCKET else 0
+        if lost or delta.repeated:
+            self._repeats[delta.account_id, delta.app_id].observe(minute, lost, delta.repeated_lost)
+        if delta.repeated and delta.repeat_bucket >= 0:
+            self._repeat_delays.add(_repeat_keys(key), delta.repeat_bucket, delta.repeated, minute)
 
     def _withdraw(self, key: CellKey, delta: Delta, memory: CarrierMemory, minute: int, past_weight: float) -> None:
         """Of messages whose code has left again: their exposure ends, and the answers that can no longer be told from
@@ -172,14 +205,18 @@ class RoutingLearner:
 
     def update(self, now_s: float) -> None:
         """Ages the memory, looks for changes, and recalculates everything. To be called every limits.LEARN_S."""
+        step_s = max(0.0, now_s - self._now_s)
         self._now_s = now_s
         self._outlooks.clear()
         self._drop_idle_cells()
         self._conversion_delays.advance(now_s)
         self._receipt_delays.advance(now_s)
+        self._repeat_delays.advance(now_s)
         for (account_id, app_id), app in self._apps.items():
             curves = self._conversion_delays.curves((("",), (account_id, app_id)))
             app.update(now_s, self._rates[CONVERSIONS].rate(account_id, app_id), curves.lower)
+        self._update_repeats()
+        self._update_progress(step_s)
         for cell in self._cells.values():
             for carrier_id, memory in cell.memories.items():
                 self._age(cell.key, carrier_id, memory)
@@ -187,6 +224,78 @@ class RoutingLearner:
         if self._cut_changed():
             self._derive()
         self._update_sustained_rates(now_s)
+
+    def _update_repeats(self) -> None:
+        """Whose repeats are evidence: those of apps that do not report conversions, or so late that people without a
+        code have asked again long before.
+        """
+        highest = self._highest_repeats()
+        for app_key, app in self._apps.items():
+            self._repeats[app_key].update(self._now_s, highest.get(app_key, 0.0))
+            curves = self._conversion_delays.curves((("",), app_key))
+            is_late = curves.likely.share_at(REPEAT_WINDOW_S) < self._policy.late_share
+            if is_late:
+                self._late.add(app_key)
+            else:
+                self._late.discard(app_key)
+            if app.status != REPORTING or app.stopped or is_late:
+                self._repeats_from.setdefault(app_key, int((self._now_s - REPEAT_LOOKBACK_S) // 60))
+            else:
+                self._repeats_from.pop(app_key, None)
+
+    def _update_progress(self, step_s: float) -> None:
+        """Of apps that report late or have stopped: how much has come of the conversions of each ten minutes, and how
+        many conversions an arrival stands for, which is of the same messages.
+        """
+        sums: dict[tuple[int, str], ReportProgress] = {}
+        for key, cell in self._cells.items():
+            app_key = key.account_id, key.app_id
+            app, terms = self._apps[app_key], self._repeat_terms(key)
+            if terms is None or app.reported_s is None:
+                continue
+            progress = sums.setdefault(app_key, ReportProgress())
+            curve = self._conversion_delays.curves((("",), app_key))
+            known = self._progress.get(app_key, NO_PROGRESS)
+            for memory in cell.memories.values():
+                progress.add(memory, curve, terms, app.complete_until_s(self._now_s), self._now_s, known)
+        self._progress.clear()
+        strength = self._policy.effect_strength
+        decay = 0.5 ** (step_s / self._policy.half_life_s)
+        for app_key, progress in sums.items():
+            best_rate = max(progress.best_rate(strength), decay * self._best_rates.get(app_key, self._policy.base_rate))
+            self._best_rates[app_key] = best_rate
+            if app_key in self._late:
+                self._progress[app_key] = progress.shares(best_rate, strength)
+            before = self._arrival_scales.get(app_key, self._rates[CONVERSIONS].rate(*app_key))
+            self._arrival_scales[app_key] = progress.scale(before, strength)
+
+    def _highest_repeats(self) -> Mapping[tuple[int, str], float]:
+        """By app, the largest share of a carrier's messages that is repeated."""
+        sums: dict[tuple[int, str, int], list[float]] = {}
+        for key, cell in self._cells.items():
+            if (key.account_id, key.app_id) in self._repeats_from:
+                for carrier_id, memory in cell.memories.items():
+                    pair = sums.setdefault((key.account_id, key.app_id, carrier_id), [0.0, 0.0])
+                    pair[0] += memory.sums[REPEATS].successes
+                    pair[1] += memory.sums[REPEATS].trials
+        highest: dict[tuple[int, str], float] = {}
+        for (account_id, app_id, _carrier_id), (repeated, trials) in sums.items():
+            share = repeated / (trials + self._policy.repeat_strength)
+            highest[account_id, app_id] = max(share, highest.get((account_id, app_id), 0.0))
+        return highest
+
+    def _repeat_terms(self, key: CellKey) -> RepeatTerms | None:
+        app_key = key.account_id, key.app_id
+        from_minute = self._repeats_from.get(app_key)
+        if from_minute is None:
+            return None
+        repeats = self._repeats[app_key]
+        return RepeatTerms(
+            self._repeat_delays.curves(_repeat_keys(key)),
+            from_minute,
+            repeats.share if repeats.is_known else 0.0,
+            None if self._apps[app_key].reported_s is None else self._arrival_scales.get(app_key, 1.0),
+        )
 
     def _drop_idle_cells(self) -> None:
         """Keeps at most LEARN_CELLS_MAX cells; those without traffic for the longest time go."""
@@ -200,12 +309,21 @@ class RoutingLearner:
         memory.update(
             self._now_s,
             app.complete_until_s(self._now_s),
-            self._conversion_delays.curves(_conversion_keys(key, carrier_id)),
+            self._conversion_delays.curves(self._curve_keys(key, carrier_id)),
             self._receipt_delays.curves(_receipt_keys(carrier_id, key.country)),
+            self._repeat_terms(key),
             self._policy.half_life_s,
+            self._progress.get((key.account_id, key.app_id), NO_PROGRESS),
         )
         decay = 0.5 ** ((self._now_s - memory.factor_s) / self._policy.factor_half_life_s)
         memory.prior_factor, memory.factor_s = memory.prior_factor**decay, self._now_s
+
+    def _curve_keys(self, key: CellKey, carrier_id: int) -> tuple[Key, ...]:
+        """Where conversions are reported late it is the customer that is slow, with all carriers alike: a curve of each
+        carrier would follow its traffic, since of a carrier that has just grown the short delays come first.
+        """
+        keys = _conversion_keys(key, carrier_id)
+        return keys[:2] if (key.account_id, key.app_id) in self._late else keys
 
     # ---- rates, effects, priors
 
@@ -213,8 +331,9 @@ class RoutingLearner:
         """Rates with the last effects, then effects with these rates. Receipts first: they are the prior of the effects
         on conversions, as far as they are trusted.
         """
-        self._derive_rates(RECEIPTS)
-        self._derive_effects(RECEIPTS, {})
+        for channel in (RECEIPTS, REPEATS):
+            self._derive_rates(channel)
+            self._derive_effects(channel, {})
         self._derive_rates(CONVERSIONS)
         self._classify_apps()
         self._derive_trust()
@@ -233,12 +352,24 @@ class RoutingLearner:
         """Whether a cell's data of a channel is evidence."""
         if channel == RECEIPTS:
             return True
-        app = self._apps[key.account_id, key.app_id]
-        return app.status == REPORTING or app.stopped
+        app_key = key.account_id, key.app_id
+        if channel == REPEATS:
+            return app_key in self._repeats_from
+        app = self._apps[app_key]
+        return app.status == REPORTING or app.stopped or self._is_by_repeats(app_key)
 
-    def _shows_changes(self, key: CellKey) -> bool:
-        """Whether a cell's recent conversions are evidence of changes of carriers."""
-        app = self._apps[key.account_id, key.app_id]
+    def _is_by_repeats(self, app_key: tuple[int, str]) -> bool:
+        """Whether repeats are evidence of an app's carriers, since its people are known to ask again."""
+        return app_key in self._repeats_from and self._repeats[app_key].is_known
+
+    def _shows_changes(self, key: CellKey, channel: int) -> bool:
+        """Whether a cell's recent results are evidence of changes of carriers."""
+        if channel == RECEIPTS:
+            return True
+        app_key = key.account_id, key.app_id
+        if channel == REPEATS:
+            return self._is_by_repeats(app_key)
+        app = self._apps[app_key]
         return app.status == REPORTING and not app.stopped and self._now_s >= app.in_bulk_until_s
 
     def _derive_rates(self, channel: int) -> None:
@@ -250,8 +381,9 @@ class RoutingLearner:
             if not self._counts(key, channel):
                 continue
             successes = standardised = 0.0
+            is_reported = channel == CONVERSIONS and self._apps[key.account_id, key.app_id].reported_s is not None
             for carrier_id, memory in cell.memories.items():
-                sums = memory.sums[channel]
+                sums = memory.reported if is_reported else memory.sums[channel]
                 successes += sums.successes
                 all_trials += sums.trials
                 standardised += sums.trials * effects.effect(key.account_id, key.country, key.network, carrier_id)
@@ -278,13 +410,19 @@ class RoutingLearner:
     def _rate(self, key: CellKey, channel: int) -> float:
         return self._rates[channel].rate(key.account_id, key.app_id, key.country, key.network)
 
+    def _conversion_rate(self, key: CellKey) -> float:
+        """As reported: of an app that never did, what is assumed without any data."""
+        if self._apps[key.account_id, key.app_id].reported_s is None:
+            return self._policy.base_rate
+        return self._rate(key, CONVERSIONS)
+
     def _classify_apps(self) -> None:
         totals: dict[tuple[int, str], list[float]] = {app_key: [0.0, 0.0] for app_key in self._apps}
         for key, cell in self._cells.items():
             pair = totals[key.account_id, key.app_id]
             for memory in cell.memories.values():
-                pair[0] += memory.sums[CONVERSIONS].successes
-                pair[1] += memory.sums[CONVERSIONS].trials
+                pair[0] += memory.reported.successes
+                pair[1] += memory.reported.trials
         for app_key, (successes, trials) in totals.items():
             self._apps[app_key].classify(self._now_s, successes, trials)
 
@@ -327,8 +465,13 @@ class RoutingLearner:
         effect, support = self._effects[channel].effect_without(
             key.account_id, key.country, key.network, carrier_id, successes, expected
         )
-        factor = memory.prior_factor if memory is not None and channel == CONVERSIONS else 1.0
-        return min(0.98, max(0.0005, rate * effect * factor)), support + self._policy.effect_strength
+        mean = rate * effect
+        if memory is not None and channel == CONVERSIONS:
+            mean *= memory.prior_factor
+        elif memory is not None and channel == REPEATS and memory.prior_factor != 1.0:
+            share = self._repeats[key.account_id, key.app_id].share
+            mean = share * (1.0 - max(0.0, 1.0 - mean / share) * memory.prior_factor)
+        return min(0.98, max(0.0005, mean)), support + self._policy.effect_strength
 
     def _derive_strength(self, channel: int) -> None:
         """How much cells differ beyond sampling noise: the strength of the Beta-binomial, by moments."""
@@ -354,13 +497,13 @@ class RoutingLearner:
         """Cuts the memory of carriers that have changed; whether there was any."""
         now_minute = int(self._now_s // 60)
         any_cut = False
-        for channel in (RECEIPTS, CONVERSIONS):
+        for channel in (RECEIPTS, REPEATS, CONVERSIONS):
             examined: list[tuple[_Cell, int, CarrierMemory, list[ChangeSample]]] = []
             groups: dict[tuple[int, str, int], list[list[ChangeSample]]] = {}
             for key, cell in self._cells.items():
-                if channel == CONVERSIONS and not self._shows_changes(key):
+                if not self._shows_changes(key, channel):
                     continue
-                account_id = key.account_id if channel == CONVERSIONS else 0
+                account_id = 0 if channel == RECEIPTS else key.account_id
                 carriers = [
                     (memory, *self._prior(key, carrier_id, memory, channel))
                     for carrier_id, memory in cell.memories.items()
@@ -372,12 +515,12 @@ class RoutingLearner:
                     examined.append((cell, carrier_id, memory, samples))
                     for group in ((account_id, key.country, carrier_id), (account_id, "", carrier_id)):
                         groups.setdefault(group, []).append(samples)
-            drift, limit = self._policy.drift_strength, self._policy.change_evidence_min
+            drift, limit = self._drift_strength(channel), self._policy.change_evidence_min
             group_changes = {
                 group: strongest(members, now_minute, 0, drift, limit) for group, members in groups.items()
             }
             for cell, carrier_id, memory, samples in examined:
-                account_id = cell.key.account_id if channel == CONVERSIONS else 0
+                account_id = 0 if channel == RECEIPTS else cell.key.account_id
                 change = self._change_of(
                     samples,
                     strongest([samples], now_minute, memory.cut_from[channel], drift, limit),
@@ -385,13 +528,21 @@ class RoutingLearner:
                         group_changes[account_id, cell.key.country, carrier_id],
                         group_changes[account_id, "", carrier_id],
                     ),
+                    drift,
                 )
                 if change is not None:
                     any_cut = self._cut(cell.key, carrier_id, memory, channel, change) or any_cut
         return any_cut
 
+    def _drift_strength(self, channel: int) -> float:
+        return self._policy.drift_repeats if channel == REPEATS else self._policy.drift_strength
+
     def _change_of(
-        self, samples: list[ChangeSample], own: CarrierChange | None, wider: Iterable[CarrierChange | None]
+        self,
+        samples: list[ChangeSample],
+        own: CarrierChange | None,
+        wider: Iterable[CarrierChange | None],
+        drift_strength: float,
     ) -> CarrierChange | None:
         """A change in the cell itself, or else a wider one that the cell's own data does not contradict."""
         if own is not None:
@@ -400,7 +551,7 @@ class RoutingLearner:
             if change is None:
                 continue
             window = window_of([samples[change.window]])
-            evidence = window.evidence(self._policy.drift_strength)
+            evidence = window.evidence(drift_strength)
             if window.expected < 2.0 or evidence * change.evidence > 0:
                 return change
         return None
@@ -412,33 +563,47 @@ class RoutingLearner:
         """
         if memory.cut_from[channel] >= change.from_minute:
             return False
+        factor = change.factor if channel != REPEATS else self._arrival_factor(key, carrier_id, memory, change)
         memory.cut(channel, change.from_minute)
         if channel == CONVERSIONS:
-            self._change_prior(memory, change.factor)
+            self._change_prior(memory, factor)
         elif (
-            self.reporting(key.account_id, key.app_id) == REPORTING
-            and self.trust(key.account_id, carrier_id) >= self._policy.trust_min
-            and not self._is_contradicted(memory, change)
+            self._has_arrivals(key)
+            and (channel == REPEATS or self.trust(key.account_id, carrier_id) >= self._policy.trust_min)
+            and not self._is_contradicted(memory, change.window, factor)
         ):
             memory.cut(CONVERSIONS, change.from_minute)
-            self._change_prior(memory, change.factor)
+            memory.cut(REPEATS, change.from_minute)
+            self._change_prior(memory, factor)
         self._age(key, carrier_id, memory)
         for each in CHANNELS:
             self._prior_means.pop((key, carrier_id, each), None)
         return True
 
+    def _has_arrivals(self, key: CellKey) -> bool:
+        """Whether conversions or repeats show what arrives, so that a change of receipts is not the last word."""
+        app_key = key.account_id, key.app_id
+        return self.reporting(*app_key) == REPORTING or self._is_by_repeats(app_key)
+
+    def _arrival_factor(self, key: CellKey, carrier_id: int, memory: CarrierMemory, change: CarrierChange) -> float:
+        """The change of what arrives that a change of repeats stands for: 1 - q/a after it over that before."""
+        share = self._repeats[key.account_id, key.app_id].share
+        before, _strength = self._prior(key, carrier_id, memory, REPEATS)
+        arrived = max(PRIOR_FACTOR_MIN, 1.0 - before / share)
+        return max(PRIOR_FACTOR_MIN, 1.0 - before * change.factor / share) / arrived
+
     def _change_prior(self, memory: CarrierMemory, factor: float) -> None:
         memory.prior_factor = min(PRIOR_FACTOR_MAX, max(PRIOR_FACTOR_MIN, memory.prior_factor * factor))
 
-    def _is_contradicted(self, memory: CarrierMemory, change: CarrierChange) -> bool:
+    def _is_contradicted(self, memory: CarrierMemory, window: int, factor: float) -> bool:
         """Whether the conversions of the same minutes show that nothing has changed."""
-        sums = memory.sums[CONVERSIONS]
-        successes, trials, _trials_min, _trials_max = sums.windows[change.window]
+        sums = memory.reported
+        successes, trials, _trials_min, _trials_max = sums.windows[window]
         trials_before = sums.trials - trials
         if trials_before <= 0:
             return False
         expected = trials * max(0.0, sums.successes - successes) / trials_before
-        return successes * log(change.factor) - expected * (change.factor - 1.0) < -2.0
+        return successes * log(factor) - expected * (factor - 1.0) < -2.0
 
     def _update_sustained_rates(self, now_s: float) -> None:
         """A cell's rate of genuine messages follows a rise within the hour and a fall within days: the messages of an
@@ -447,7 +612,7 @@ class RoutingLearner:
         step_s = 0.0 if self._sustained_s is None else max(0.0, now_s - self._sustained_s)
         self._sustained_s = now_s
         for key, cell in self._cells.items():
-            rate = self._rate(key, CONVERSIONS)
+            rate = self._conversion_rate(key)
             if cell.sustained_rate is None:
                 cell.sustained_rate = rate
             else:
@@ -459,7 +624,8 @@ class RoutingLearner:
     def posteriors(self, key: CellKey, carriers: Sequence[int]) -> Sequence[Posterior]:
         """The posterior of each of these carriers in a cell; also in one without any data."""
         cell = self._cells.get(key)
-        by_receipts = self.reporting(key.account_id, key.app_id) in (SILENT, UNKNOWN)
+        app_key = key.account_id, key.app_id
+        by_receipts = self.reporting(*app_key) in (SILENT, UNKNOWN) and not self._is_by_repeats(app_key)
         return [
             self._posterior(key, carrier_id, None if cell is None else cell.memories.get(carrier_id), by_receipts)
             for carrier_id in carriers
@@ -468,8 +634,8 @@ class RoutingLearner:
     def _posterior(self, key: CellKey, carrier_id: int, memory: CarrierMemory | None, by_receipts: bool) -> Posterior:
         conversions = trials = delivered = reports = 0.0
         if memory is not None:
-            conversions = max(0.0, memory.sums[CONVERSIONS].successes)
-            trials = max(0.0, memory.sums[CONVERSIONS].trials)
+            conversions = max(0.0, memory.reported.successes)
+            trials = max(0.0, memory.reported.trials)
             delivered = max(0.0, memory.sums[RECEIPTS].successes)
             reports = max(0.0, memory.sums[RECEIPTS].trials)
         if by_receipts:
@@ -481,9 +647,14 @@ class RoutingLearner:
             source = "receipts" if reports >= 1.0 else "prior"
         else:
             prior, strength = self._prior(key, carrier_id, memory, CONVERSIONS)
-            alpha = prior * strength + conversions
-            beta = (1.0 - prior) * strength + max(0.0, trials - conversions)
-            source = "conversions" if trials >= 1.0 or conversions >= 1.0 else "prior"
+            arrivals = memory.sums[CONVERSIONS] if memory is not None else ChannelSums()
+            successes, exposure = max(0.0, arrivals.successes), max(0.0, arrivals.trials)
+            alpha = prior * strength + successes
+            beta = (1.0 - prior) * strength + max(0.0, exposure - successes)
+            is_reported = self.reporting(key.account_id, key.app_id) == REPORTING
+            source = "conversions" if is_reported else "repeats"
+            if exposure < 1.0 and successes < 1.0:
+                source = "prior"
         low, high = interval(alpha, beta)
         return Posterior(
             carrier_id=carrier_id,
@@ -497,6 +668,10 @@ class RoutingLearner:
             delivered_rate=min(1.0, delivered / reports) if reports >= 1.0 else None,
             source=source,
         )
+
+    def repeating_apps(self) -> Mapping[tuple[int, str], float]:
+        """By (account_id, app_id) the apps whose repeats are evidence, and since when they are (unix seconds)."""
+        return {app_key: minute * 60.0 for app_key, minute in self._repeats_from.items()}
 
     def active_cells(self) -> Sequence[CellKey]:
         """Cells with traffic in the last LEARN_ACTIVE_S."""
@@ -518,7 +693,7 @@ class RoutingLearner:
                 continue
             carriers = []
             for carrier_id, memory in cell.memories.items():
-                sums = memory.sums[CONVERSIONS]
+                sums = memory.reported
                 if sums.trials > 0:
                     carriers.append((carrier_id, max(0.0, sums.successes), max(0.0, sums.claimed), sums.trials))
             for carrier_id, conversions, claimed, trials in carriers:
@@ -550,7 +725,7 @@ class RoutingLearner:
         if cell is None or self.reporting(key.account_id, key.app_id) != REPORTING:
             return None
         answers = {
-            carrier_id: self._conversion_delays.known(_conversion_keys(key, carrier_id)) for carrier_id in cell.memories
+            carrier_id: self._conversion_delays.known(self._curve_keys(key, carrier_id)) for carrier_id in cell.memories
         }
         posteriors = self.posteriors(key, sorted(cell.memories))
         rates = {posterior.carrier_id: posterior.mean for posterior in posteriors}
@@ -587,7 +762,8 @@ class RoutingLearner:
     def expected_rate(self, key: CellKey, carrier_id: int) -> float:
         """The probability (0..1) that a genuine message converts: the messages of an attack hardly lower it."""
         cell = self._cells.get(key)
-        rate = self._rate(key, CONVERSIONS)
+        app = self._apps.get((key.account_id, key.app_id))
+        rate = self._policy.base_rate if app is None else self._conversion_rate(key)
         if cell is not None and cell.sustained_rate is not None:
             rate = max(rate, cell.sustained_rate)
         effect = self._effects[CONVERSIONS].effect(key.account_id, key.country, key.network, carrier_id)
@@ -606,6 +782,10 @@ class RoutingLearner:
 def _conversion_keys(key: CellKey, carrier_id: int) -> tuple[Key, ...]:
     app = key.account_id, key.app_id
     return ("",), app, (*app, carrier_id), (*app, carrier_id, key.country)
+
+
+def _repeat_keys(key: CellKey) -> tuple[Key, ...]:
+    return ("",), (key.account_id, key.app_id)
 
 
 def _receipt_keys(carrier_id: int, country: str) -> tuple[Key, ...]:

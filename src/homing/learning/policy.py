@@ -29,6 +29,7 @@ class LearningPolicy(msgspec.Struct, frozen=True):
 
     change_evidence_min: float = 9.0  # log likelihood ratio at which a carrier's memory in a cell is cut
     drift_strength: float = 100.0  # expected conversions: prior that the rate of a whole cell has not changed
+    drift_repeats: float = 5.0  # the same in expected repeats, which are few
     factor_half_life_s: float = 1_800.0  # of the factor on the prior mean after a change
     trust_min: float = 0.5  # below it a carrier's receipts do not move the estimate of conversions
 
@@ -37,3 +38,9 @@ class LearningPolicy(msgspec.Struct, frozen=True):
     silent_after: float = 200.0  # mature messages without such a share: the app does not report
     stopped_expected: float = 20.0  # conversions expected since the last one: the app has stopped reporting
     stopped_s: float = 1_800.0  # silence after which a stopped app is routed by receipts
+
+    base_repeats: float = 0.05  # share of messages after which another is requested, without any data
+    repeat_share: float = 0.5  # of people without a code, those who request another, before an app has shown it
+    repeat_strength: float = 10.0  # lost messages that this assumption is worth
+    repeat_share_min: float = 0.1  # below it repeats tell carriers less apart than receipts do
+    late_share: float = 0.5  # of conversions that come within REPEAT_WINDOW_S: below it repeats stand in for them

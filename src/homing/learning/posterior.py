@@ -12,7 +12,7 @@ class Posterior(msgspec.Struct, frozen=True):
 
     `trials` is the exposure: messages, each counted by the share of conversions that comes by its age. The posterior is
     Beta(`alpha`, `beta`) with the given `mean`; [`low`, `high`] is its central 95 % interval. `source`: "conversions",
-    "receipts" (the app does not report conversions), or "prior" (the cell has no data of its own).
+    "repeats" or "receipts" (the app does not report conversions), or "prior" (the cell has no data of its own).
     """
 
     carrier_id: int

@@ -40,6 +40,7 @@ NORMAL_FROM: Final = 8.0  # a Beta with both parameters at least this large is d
 GAMMA_MIN: Final = 1e-12
 SOURCE_REASONS: Final = {
     "conversions": Reason.of(ReasonCode.SHARES_FROM_CONVERSIONS),
+    "repeats": Reason.of(ReasonCode.SHARES_FROM_REPEATS),
     "receipts": Reason.of(ReasonCode.SHARES_FROM_RECEIPTS),
     "prior": Reason.of(ReasonCode.SHARES_FROM_PRIOR),
 }

@@ -15,6 +15,7 @@ from homing.store.statements.timeline import TimelineMessage
 
 SOURCES: Final[Mapping[str, Phrase]] = {
     "conversions": Phrase("conversions"),
+    "repeats": Phrase("people asking again"),
     "receipts": Phrase("receipts"),
     "prior": Phrase("prior"),
 }

@@ -41,6 +41,9 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     superseded: int = 0  # messages whose code has left again before anybody entered it, but not after a fixed wait
     superseded_age_s: int = -1  # how long after their submit; -1: none
     superseded_receipt: int = 0  # what was known of them then (model.ReceiptState)
+    repeated: int = 0  # messages after which another was requested for the same number within minutes
+    repeated_lost: int = 0  # those of them that their carrier had reported as lost soon (learning/repeats.py)
+    repeat_bucket: int = -1  # of seconds from submit to the next request; -1: none
     resent: bool = False  # of a message that carries a code again, or a conversion that may be of either of two
 
     @property

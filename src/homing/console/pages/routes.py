@@ -38,6 +38,7 @@ TRAFFICS: Final = {Traffic.TRANSACTIONAL: N_("OTP and notifications"), Traffic.P
 LABELS: Final[Mapping[str, Any]] = {"strategies": STRATEGIES, "traffics": TRAFFICS, "any_traffic": ANY_TRAFFIC}
 SOURCES: Final = {
     "conversions": N_("Conversions"),
+    "repeats": N_("People asking again"),
     "receipts": N_("Receipts"),
     "prior": N_("No own data"),
 }

@@ -206,3 +206,39 @@ SELECT minute, account_id, app_id, country, network, carrier_id, coalesce(sum(se
 FROM each
 GROUP BY minute, account_id, app_id, country, network, carrier_id, each.conversion_bucket, each.superseded_age_s,
     superseded_receipt
+
+-- Messages after which their number requested another of the same app within `window_ids` (a time, as ids count it), by
+-- the carrier of the first. The later ones are those of `apps` since their `since`, until `until`; those that carry a code
+-- again are requests of nobody. There is no other message to the number in twice that time, so that a number counts once.
+-- `is_lost`: its carrier had reported it as lost within `lost_soon`. Of a number with many messages the first
+-- `candidates_max` since the beginning of the partition are looked at, as for conversions.
+-- name: learn_repeats -> rows RepeatSums
+-- takes: apps RepeatingApp
+-- slow
+SELECT accepted_minute(m.message_id)::int AS minute, later.account_id, later.app_id, later.country,
+    later.mcc || later.mnc AS network, left(later.number, -3) AS block, m.carrier_id, coalesce(m.is_lost, false) AS is_lost,
+    stat_bucket(accepted_at(later.message_id) - accepted_at(m.message_id)) AS bucket, count(*) AS repeated
+FROM unnest(:apps) AS r (account_id bigint, app_id text, since timestamptz)
+JOIN message AS later ON later.account_id = r.account_id AND later.app_id = r.app_id
+    AND later.message_id >= first_id_at(r.since) AND later.message_id < first_id_at(:until)
+CROSS JOIN LATERAL (
+    SELECT max(same_number.message_id) AS message_id, max(same_number.carrier_id) AS carrier_id,
+        bool_or(same_number.is_lost) AS is_lost
+    FROM (
+        SELECT e.account_id, e.app_id, e.message_id, e.carrier_id, e.is_resent IS NULL AND e.sent_at IS NOT NULL AS counts,
+            e.state = :MessageState.UNDELIVERABLE AND e.final_at - e.sent_at <= :lost_soon AS is_lost
+        FROM message AS e
+        WHERE e.number = ANY (ARRAY[later.number])
+            AND e.message_id >=
+                (later.message_id - 2 * :window_ids::bigint) / :partition_ids::bigint * :partition_ids::bigint
+        LIMIT :candidates_max
+    ) AS same_number
+    WHERE same_number.account_id = later.account_id AND same_number.app_id = later.app_id
+        AND same_number.message_id < later.message_id
+        AND same_number.message_id >= later.message_id - 2 * :window_ids::bigint
+    HAVING count(*) = 1 AND bool_and(same_number.counts)
+        AND max(same_number.message_id) >= later.message_id - :window_ids::bigint
+) AS m
+WHERE later.is_resent IS NULL
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+LIMIT :rows_max

@@ -4,7 +4,7 @@ Made by tools/sql_bindings.py from sql/learning.sql.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -218,6 +218,29 @@ class ResentSums(msgspec.Struct, frozen=True, gc=False):
     superseded_receipt: int
 
 
+class RepeatingApp(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `learn_repeats` is given."""
+
+    account_id: int
+    app_id: str
+    since: datetime
+
+
+class RepeatSums(msgspec.Struct, frozen=True, gc=False):
+    """A row of `learn_repeats`."""
+
+    minute: int
+    account_id: int
+    app_id: str
+    country: str
+    network: str
+    block: str
+    carrier_id: int
+    is_lost: bool
+    bucket: int
+    repeated: int
+
+
 async def learn_terms(db: Executor) -> list[LearnTermsRow]:
     return await fetch_rows(db, _SQL["learn_terms"], LearnTermsRow)
 
@@ -337,4 +360,36 @@ async def learn_resent(db: Executor, *, since: datetime, minutes_from: int) -> l
     """
     return await fetch_rows(
         db, _SQL["learn_resent"], ResentSums, since, minutes_from, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+
+
+async def learn_repeats(
+    db: Executor,
+    *,
+    apps: Sequence[RepeatingApp],
+    until: datetime,
+    lost_soon: timedelta,
+    window_ids: int,
+    partition_ids: int,
+    candidates_max: int,
+    rows_max: int,
+) -> list[RepeatSums]:
+    """Messages after which their number requested another of the same app within `window_ids` (a time, as ids count
+    it), by the carrier of the first. The later ones are those of `apps` since their `since`, until `until`; those
+    that carry a code again are requests of nobody. There is no other message to the number in twice that time, so
+    that a number counts once. `is_lost`: its carrier had reported it as lost within `lost_soon`. Of a number with
+    many messages the first `candidates_max` since the beginning of the partition are looked at, as for conversions.
+    """
+    return await fetch_rows(
+        db,
+        _SQL["learn_repeats"],
+        RepeatSums,
+        *columns(apps, 3),
+        until,
+        lost_soon,
+        window_ids,
+        partition_ids,
+        candidates_max,
+        rows_max,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
     )
