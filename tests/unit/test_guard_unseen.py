@@ -5,17 +5,20 @@ from math import inf
 import pytest
 
 from homing.aggregation.guard_listener import GuardListener
+from homing.guard.active_verdicts import ActiveVerdicts
 from homing.guard.enforcement import Enforcer, GuardRequest
-from homing.guard.linked_ranges import LINKED_RANGES_MAX, attacked_nats, update_linked_ranges
+from homing.guard.linked_ranges import LINKED_RANGES_MAX, SHARE_MAX, attacked_share, update_linked_ranges
 from homing.guard.model import FraudModel
 from homing.guard.policy import GuardPolicy
 from homing.guard.rules import RULES, GuardRules, RuleMode
 from homing.guard.scattered import update_scattered
-from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkLimits, UnseenPlaces
+from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkLimits, UnseenPlaces, Verdict
 from homing.guard.state import ModelState, NetworkState, RangeState
 from homing.guard.unseen_places import BEYOND_LIMIT_HALF_LIFE_S, QUICK_SHARE_MIN, forget_beyond_limit, unseen_places
+from homing.guard.usual_shares import outage_weights, update_ratios
 from homing.learning.learner import RoutingLearner
 from homing.model import GENERAL, GuardAction
+from homing.reasons import Reason, ReasonCode
 from homing.statistics.delta import Delta
 from homing.store.statements.statistics import StatisticsCell
 from homing.text.numbers import Destination
@@ -196,14 +199,85 @@ def test_more_silent_ranges_than_chance_gives_are_a_prior() -> None:
     assert {*network.attacked_nats[:1], *network.attacked_nats[2:]} == {-inf}, "of three messages, or of more"
 
 
+def test_ranges_with_a_verdict_stay_part_of_the_evidence() -> None:
+    """Else the more of an attack is refused, the less there seems to be of it."""
+    state, network = network_with(silent=100, converting=400)
+    for n in range(95):
+        key = (1, "app", "51010", f"62812{n:04}")
+        reason = Reason.of(ReasonCode.GUARD_RANGE_UNCONVERTED, conversions=0, expected=3.0, odds=20.0)
+        state.verdicts.add(key, Verdict(reason, NOW_S, NOW_S + 7_200.0), 1)
+    update_linked_ranges(state, MINUTE)
+    assert -2.0 < network.attacked_nats[1] < -1.0
+
+
+def test_few_silent_ranges_of_each_size_are_an_attack_together() -> None:
+    state, network = network_with(silent=0, converting=100)
+    for n in range(40):
+        range_state = state.ranges[1, "app", "51010", f"62813{n:04}"] = RangeState(f"62813{n:04}", 0)
+        range_state.cohort(MINUTE - 60, True).messages = (4.0, 5.0, 6.0, 8.0, 9.0)[n % 5]
+        range_state.recount()
+    update_linked_ranges(state, MINUTE)
+    assert min(network.attacked_nats[1:]) > -3.0
+
+
+def test_silent_ranges_on_which_a_campaign_falls_by_chance_are_none() -> None:
+    """Of 7,000 messages to 10,000 ranges some sixty ranges have four or more, and nobody answers any."""
+    state, network = network_with(silent=60, converting=100)
+    network.range_counts[0] = 10_000.0
+    network.cohort(MINUTE - 60, True).messages = 7_000.0
+    update_linked_ranges(state, MINUTE)
+    assert network.attacked_nats == ()
+
+
+def test_an_attack_on_a_network_does_not_excuse_its_own_silence() -> None:
+    """Its conversions are as many as ever, though few of its messages; in an outage of delivery they are not."""
+    weights = {}
+    for name, submitted, converted in (("attack", 500.0, 16.0), ("outage", 20.0, 0.0)):
+        state = ModelState(POLICY)
+        for network, of_network in (("51010", (submitted, converted)), ("51001", (80.0, 64.0))):
+            place = state.network(1, "app", "ID", network)
+            place.conversions_total, place.rate = {"51010": 1_000.0, "51001": 4_000.0}[network], 0.8
+            for minute in range(MINUTE - 80, MINUTE + 1):
+                for ratios in (place.ratios, place.app.ratios):
+                    ratios.add(minute, *of_network, 0.8)
+        update_ratios(state, MINUTE)
+        weights[name] = outage_weights(state.networks[1, "app", "51010"], MINUTE)[30]
+    assert weights["attack"] > 0.6
+    assert weights["outage"] < 0.1
+
+
+def test_a_network_beyond_its_usual_share_says_nothing_of_the_app_s_reports() -> None:
+    state = ModelState(POLICY)
+    for network, conversions, submitted in (("51010", 1_000.0, 500.0), ("51001", 4_000.0, 80.0)):
+        place = state.network(1, "app", "ID", network)
+        place.conversions_total, place.rate = conversions, 0.8
+        for minute in range(MINUTE - 80, MINUTE + 1):
+            for ratios in (place.ratios, place.app.ratios):
+                ratios.add(minute, submitted, conversions * 0.016, 0.8)
+    app = state.app(*APP)
+    app.ratios.update(MINUTE, app.delays)
+    assert app.ratios.ratio(MINUTE - 30) < 0.2
+    update_ratios(state, MINUTE)
+    assert app.ratios.ratio(MINUTE - 30) > 0.6
+
+
+def test_a_slow_range_is_probed_by_one_message_in_four() -> None:
+    verdicts = ActiveVerdicts(POLICY)
+    key = (1, "app", "51010", "628120001")
+    reason = Reason.of(ReasonCode.GUARD_RANGE_UNCONVERTED, conversions=0, expected=3.0, odds=20.0)
+    verdicts.add(key, Verdict(reason, NOW_S, NOW_S + 20_000.0), 1, gap_s=1_200.0)
+    assert key not in verdicts.due_probes(NOW_S + 4_700.0)
+    assert key in verdicts.due_probes(NOW_S + 4_900.0)
+
+
 def test_silent_ranges_that_chance_explains_are_none() -> None:
     state, network = network_with(silent=5, converting=1_000)
     update_linked_ranges(state, MINUTE)
-    assert set(network.attacked_nats) == {-inf}
+    assert network.attacked_nats == ()
 
 
 def test_where_all_ranges_are_attacked_the_prior_is_the_highest() -> None:
-    assert attacked_nats([4.0] * 100, 10.0, 10.0) > 5.0
+    assert attacked_share([4.0] * 100)[0] == SHARE_MAX
 
 
 def test_an_attack_is_seen_in_a_network_with_more_old_ranges_than_are_scored() -> None:

@@ -123,6 +123,12 @@ class CohortSeries:
     def voting_conversions_since(self, minute: int) -> float:
         return sum([cohort.voting_conversions for first, cohort in self.cohorts.items() if first >= minute])
 
+    def mean_gap_s(self, now_s: float) -> float:
+        """The mean time between the messages that are not archived; 0 where there are none."""
+        first_s = min([first * 60.0 for first, cohort in self.cohorts.items() if cohort.messages > 0], default=now_s)
+        messages = sum([cohort.messages for cohort in self.cohorts.values()])
+        return max(0.0, now_s - first_s) / messages if messages > 0 else 0.0
+
     def last_message_s(self, since_s: float) -> float:
         """Unix time of the end of the last minute with messages, at least `since_s`."""
         ends = (first * 60.0 + 60.0 for first, cohort in self.cohorts.items() if cohort.messages > 0)

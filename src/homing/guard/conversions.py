@@ -1,5 +1,6 @@
 """When an app's conversions come, and whether they still do. Pure."""
 
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Final
 
@@ -11,7 +12,12 @@ PRIOR_DELAY_COUNTS: Final = (0.0, 0.0, 0.2, 0.8, 2.5, 5.0, 6.0, 3.0, 1.2, 0.6, 0
 """Conversions by time from submit, by bucket of the histogram: worth twenty, with a median of about 35 s."""
 DELAY_COUNT_MAX: Final = 20_000.0  # beyond it all counts are halved, so that recent ones count more
 RATIO_SPAN_MIN: Final = 2  # minutes on either side that a minute's conversion ratio is averaged over
+RATIO_BLOCK_MIN: Final = 10  # minutes in which it is compared what networks usually have of an app
 RATIO_PSEUDO_COUNT: Final = 4.0  # expected conversions that pull the ratio of a network towards 1
+
+
+Votes = tuple[float, float]
+"""Conversions that are expected of voting messages, and those that came."""
 
 
 class ConversionDelays:
@@ -80,8 +86,38 @@ class ConversionRatios:
         votes.expected += messages * rate
         votes.conversions += conversions
 
-    def update(self, now_minute: int, delays: ConversionDelays) -> None:
-        """Computes the ratios of the last `GUARD_FINE_MINUTES`; those of the minutes before stay as they are."""
+    def votes_by_block(self) -> Mapping[int, Votes]:
+        """Of each `RATIO_BLOCK_MIN` minutes of the last `GUARD_FINE_MINUTES`."""
+        blocks: dict[int, Votes] = {}
+        for minute, votes in self._votes.items():
+            expected, conversions = blocks.get(minute // RATIO_BLOCK_MIN, (0.0, 0.0))
+            blocks[minute // RATIO_BLOCK_MIN] = expected + votes.expected, conversions + votes.conversions
+        return blocks
+
+    def excuses(self, now_minute: int, delays: ConversionDelays, parts: Mapping[int, float]) -> Mapping[int, float]:
+        """By block, conversions over those due, 0..1, where only a part of the messages is counted (1 by default) and
+        few conversions pull it towards 1.
+        """
+        due: dict[int, Votes] = {}
+        for minute, votes in self._votes.items():
+            block = minute // RATIO_BLOCK_MIN
+            expected, conversions = due.get(block, (0.0, 0.0))
+            part = parts.get(block, 1.0) * delays.share_by(now_minute - minute)
+            due[block] = expected + votes.expected * part, conversions + votes.conversions
+        return {
+            block: min(1.0, (conversions + RATIO_PSEUDO_COUNT) / (expected + RATIO_PSEUDO_COUNT))
+            for block, (expected, conversions) in due.items()
+        }
+
+    def update(
+        self,
+        now_minute: int,
+        delays: ConversionDelays,
+        surplus: Sequence[tuple["ConversionRatios", Mapping[int, float]]] = (),
+    ) -> None:
+        """Computes the ratios of the last `GUARD_FINE_MINUTES`; those of the minutes before stay as they are.
+        `surplus`: of the votes that others have added here, the shares by block that are left out.
+        """
         first = now_minute - GUARD_FINE_MINUTES
         oldest = now_minute - GUARD_WEIGHT_MINUTES
         settled = {minute: ratio for minute, ratio in self._ratios.items() if oldest < minute < first}
@@ -100,6 +136,12 @@ class ConversionRatios:
             else:
                 due.append(votes.expected * delays.share_by(now_minute - minute))
                 conversions.append(votes.conversions)
+        for others, shares in surplus:
+            for at, minute in enumerate(span):
+                votes, share = others._votes.get(minute), shares.get(minute // RATIO_BLOCK_MIN, 0.0)
+                if votes is not None and share > 0:
+                    due[len(padding) + at] -= share * votes.expected * delays.share_by(now_minute - minute)
+                    conversions[len(padding) + at] -= share * votes.conversions
         due += padding
         conversions += padding
         width = 2 * RATIO_SPAN_MIN + 1

@@ -20,10 +20,7 @@ def silence_nats(
         return 0.0
     rate = min(0.98, max(0.02, rate))
     missing = exposure - conversions
-    a, b = prior_strength * rate, prior_strength * (1.0 - rate)
-    genuine = (
-        lgamma(a + conversions) - lgamma(a) + lgamma(b + missing) - lgamma(b) + lgamma(a + b) - lgamma(a + b + exposure)
-    )
+    genuine = genuine_nats(exposure, conversions, rate, prior_strength)
     largest, terms = -inf, []
     for ratio in attack_ratios:
         attack_rate = max(RATE_MIN, rate * ratio)
@@ -32,6 +29,21 @@ def silence_nats(
         largest = max(largest, term)
     fraud = largest + log(sum(exp(term - largest) for term in terms) / len(terms))
     return fraud - genuine
+
+
+def genuine_nats(exposure: float, conversions: float, rate: float, prior_strength: float) -> float:
+    """Log probability of these conversions, where ranges differ in their rate as the Beta prior has it."""
+    rate = min(0.98, max(0.02, rate))
+    missing = max(0.0, exposure - conversions)
+    a, b = prior_strength * rate, prior_strength * (1.0 - rate)
+    return (
+        lgamma(a + conversions)
+        - lgamma(a)
+        + lgamma(b + missing)
+        - lgamma(b)
+        + lgamma(a + b)
+        - lgamma(a + b + conversions + missing)
+    )
 
 
 def density_nats(count: float, expected: float, shape: float, resend_probability: float) -> float:

@@ -31,6 +31,7 @@ from homing.guard.snapshot import (
 )
 from homing.guard.state import HOUR_MIN, AppState, ModelState, NetworkState, RangeState
 from homing.guard.unseen_places import forget_beyond_limit, unseen_places, update_known_traffic
+from homing.guard.usual_shares import update_ratios
 from homing.reasons import Reason, ReasonCode
 from homing.routing.cells import CellKey
 from homing.statistics.delta import Delta
@@ -201,8 +202,8 @@ class FraudModel:
             passed_s, self._ratios_s = now_s - self._ratios_s if self._ratios_s else 0.0, now_s
             for (account_id, app_id), app in state.apps.items():
                 app.delays.update()
-                app.ratios.update(minute, app.delays)
                 app.reports_conversions = reporting(account_id, app_id) == "reporting"
+            update_ratios(state, minute)
             update_known_traffic(state, minute)
             forget_beyond_limit(state, passed_s)
         for network in state.networks.values():
@@ -337,11 +338,13 @@ class FraudModel:
         self, key: RangeKey, range_state: RangeState, network: NetworkState, score: RangeScore, now_s: float
     ) -> None:
         policy = self._policy
-        length_s = min(policy.verdict_s_max, policy.verdict_s * 2**range_state.times_flagged)
+        gap_s = range_state.mean_gap_s(now_s)
+        shortest_s = max(policy.verdict_s, policy.verdict_gaps * gap_s)
+        length_s = min(policy.verdict_s_max, shortest_s * 2**range_state.times_flagged)
         range_state.times_flagged += 1
         range_state.density_when_flagged = score.density.nats
         verdict = Verdict(score.reason, now_s, now_s + length_s, network.may_block)
-        self._verdicts.add(key, verdict, range_state.times_flagged)
+        self._verdicts.add(key, verdict, range_state.times_flagged, gap_s)
         network.flagged[range_state.digits] = now_s
         network.flagged_wide.add(range_state.digits[:-2])
         parents = self.state.parents(key, range_state)

@@ -84,12 +84,14 @@ class GuardPolicy(msgspec.Struct, frozen=True):
 
     # Probes: messages to flagged ranges that are let through, to see whether they convert
     probe_interval_s: float = 600.0  # to the first; doubled by each silent probe and each earlier verdict
+    probe_gaps: float = 4.0  # and at least so many times the range's mean time between messages: of these, one in four
     probe_interval_s_min: float = 60.0  # halved by each probe that converts, down to this
     probe_interval_s_max: float = 3_600.0
     cleared_range_factor: float = 4.0  # times its usual messages that a range may have once its probes converted
 
     # Time
     verdict_s: float = 7_200.0  # length of a verdict, doubled each time it is repeated
+    verdict_gaps: float = 16.0  # and at least so many times the range's mean time between messages, for four probes
     verdict_s_max: float = 86_400.0
     history_half_life_s: float = 3 * 86_400.0
     contagion_s: float = 86_400.0  # for which a flagged range counts against its neighbours

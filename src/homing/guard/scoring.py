@@ -82,7 +82,10 @@ class Scorer:
         prior = self.prior(network, key, range_state)
         silence = exposure = conversions = 0.0
         if network.app.reports_conversions:
-            exposure, conversions = range_state.exposure(minute, network.exposure_weights(minute))
+            weights = network.exposure_weights(minute)
+            if prior > self._policy.prior_nats_max:  # one of many such ranges: what is their own is no outage
+                weights = network.linked_weights
+            exposure, conversions = range_state.exposure(minute, weights)
             exposure, conversions = (
                 exposure + range_state.archived_exposure,
                 conversions + range_state.archived_conversions,

@@ -173,13 +173,22 @@ class AreaState(CohortSeries):
 class AppState:
     """An app as a whole."""
 
-    __slots__ = ("delays", "known_conversions", "known_rate", "quick_share", "ratios", "reports_conversions")
+    __slots__ = (
+        "delays",
+        "known_conversions",
+        "known_rate",
+        "quick_share",
+        "ratios",
+        "reports_conversions",
+        "usual_votes",
+    )
 
     def __init__(self) -> None:
         self.delays = ConversionDelays()
         self.ratios = ConversionRatios()
         self.reports_conversions = False
         self.known_conversions = self.known_rate = 0.0  # in the networks that are proven
+        self.usual_votes: dict[int, float] = {}  # conversions to expect by block of minutes (usual_shares.py)
         self.quick_share = 0.0  # of its conversions, reported within some ten minutes
 
 
@@ -205,6 +214,7 @@ class NetworkState(AreaState):
         "is_changed",
         "key",
         "limits_basis",
+        "linked_weights",
         "messages_total",
         "notice",
         "pairs",
@@ -217,6 +227,7 @@ class NetworkState(AreaState):
         "recent_ranges",
         "scattered_until_s",
         "times_scattered",
+        "usual_share",
         "verdict",
     )
 
@@ -227,6 +238,7 @@ class NetworkState(AreaState):
         self.app = app
         self.country = country
         self.carriers: dict[int, float] = {}  # messages by carrier, decayed within minutes
+        self.usual_share = 0.0  # of the app's conversions
         self.rate = 0.0  # conversions that a genuine message is expected to make
         self.ratios = ConversionRatios(is_excuse=True)
         self.messages_total = 0.0  # while conversions were reported, decayed with history
@@ -244,6 +256,7 @@ class NetworkState(AreaState):
         self.verdict: Verdict | None = None  # on the network as a whole
         self.flagged: dict[str, float] = {}  # a range's digits -> unix time
         self.flagged_wide: set[str] = set()  # the hundred thousands in which these lie
+        self.linked_weights: Sequence[float] = ()  # for its evidence (usual_shares.py)
         self.attacked_nats: tuple[float, ...] = ()  # log odds of a range by its messages (linked_ranges.py)
         # Attacks that are scattered over its ranges (scattered.py)
         self.notice: Verdict | None = None  # which an operator is alerted of, and which blocks nothing
