@@ -201,6 +201,7 @@ class Bindings:
             "Streamer",
             "columns",
             "composites",
+            "composites_or_none",
             "execute",
             "fetch_row",
             "fetch_row_or_none",
@@ -239,11 +240,12 @@ class Bindings:
         for parameter in definition.parameters:
             own = [next(types) for _placeholder in parameter.placeholders]
             if parameter.struct is not None:
-                signature.append(f"{parameter.name}: Sequence[{parameter.struct}]")
+                item = f"{parameter.struct} | None" if parameter.has_gaps else parameter.struct
+                signature.append(f"{parameter.name}: Sequence[{item}]")
                 if parameter.composite is None:
                     given.append(f"*columns({parameter.name}, {len(own)})")
                 else:
-                    given.append(f"composites({parameter.name})")
+                    given.append(f"composites{'_or_none' if parameter.has_gaps else ''}({parameter.name})")
             else:
                 signature.append(f"{parameter.name}: {self._argument(own[0], parameter.is_nullable)}")
                 given.append(parameter.name)

@@ -148,6 +148,7 @@ CONSOLE_SESSION_S: Final = 43_200.0  # from sign-in to the next
 CONSOLE_IDLE_S: Final = 3_600.0  # without a request
 CONSOLE_SEEN_S: Final = 60.0  # resolution of a session's last use
 CONSOLE_SECOND_FACTOR_S: Final = 300.0  # between the password and the code
+CODE_ATTEMPTS_MAX: Final = 5  # wrong codes that may be entered of a verification, then it has failed
 CONSOLE_CODE_ATTEMPTS_MAX: Final = 5  # of a sign-in, then the password is asked for again
 CONSOLE_USER_CODE_ATTEMPTS_MAX: Final = 20  # of a user in an hour; then every code is refused until it ends
 CONSOLE_LINK_S: Final = 86_400.0  # a one-time link by which a password is set

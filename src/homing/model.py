@@ -184,14 +184,13 @@ class CodeAlphabet(enum.IntEnum):
 class LimitScope(enum.IntEnum):
     """What a limit counts, within an account."""
 
-    APP_CODES = 1  # codes that an app sends
-    NUMBER_CODES = 2  # codes that an app sends to one number
+    APP_CODES = 1  # codes that an app sends; 2 was of those to one number
     MESSAGES = 3  # of an app, or of the account ("")
     MONEY = 4  # the same in micro-units
 
 
 class SendLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """At most `most` within `period` units of time, counted from the first. `unit`: day, hour, minute, second."""
+    """At most `most` within `period` units of time. `unit`: day, hour, minute, second."""
 
     unit: Literal["day", "hour", "minute", "second"]
     period: int

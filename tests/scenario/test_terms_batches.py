@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,21 @@ from homing import errors
 from homing.accounts.profile import Profile
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.intake.commit import LeftOut
-from homing.intake.intake import Intake, SubmitOutcome
-from homing.intake.limit_use import LimitUse
+from homing.intake.intake import Intake, SubmitOutcome, utc_now
+from homing.intake.number_use import NumberUse
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import Submission
-from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake, SubmissionTerms
-from homing.model import LimitScope
+from homing.intake.terms import AnswerOnce, CodeSend, EarlierAnswer, SubmissionTerms
 from homing.store.embedded.location import MEMORY_NAME
-from homing.store.submissions import LIMIT_KEY, Payment
+from homing.store.statements.intake import NewMessageCode
+from homing.store.submissions import PLACE_KEY, Payment
 from tests.support.bank import Bank, group, opened
 from tests.support.server import migrated_database
 from tests.support.waiting import until
 
 PRICE_MICRO = 31_000
+NUMBER = "860000000"
+"""Of the first message of each submission."""
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +36,20 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
         yield bank
 
 
-def limited(key: str, most: int) -> SubmissionTerms:
-    return SubmissionTerms(
-        limits=[
-            LimitTake(
-                scope=LimitScope.NUMBER_CODES,
-                key=key,
-                bounds={60: most},
-                amount=1,
-                refusal=errors.NumberLimitReached,
-            )
-        ]
+def limited(most: int) -> SubmissionTerms:
+    """A code to a number that gets so many a minute."""
+    code = NewMessageCode(
+        code_text="##code##",
+        template_id=None,
+        flow_id=None,
+        code_hash=b"hash",
+        code_sealed=b"sealed",
+        code_expires_at=utc_now() + timedelta(minutes=5),
+        step_due_at=None,
+        nth=None,
+        sent_times=None,
     )
+    return SubmissionTerms(code=CodeSend(bounds={60: most}, new=code))
 
 
 def once(key: str) -> SubmissionTerms:
@@ -54,9 +59,13 @@ def once(key: str) -> SubmissionTerms:
 
 
 def prepared(
-    intake: Intake, account: Profile, messages: int = 1, terms: SubmissionTerms | None = None
+    intake: Intake,
+    account: Profile,
+    messages: int = 1,
+    terms: SubmissionTerms | None = None,
+    segments: int = 1,
 ) -> PreparedSubmission:
-    quoted = intake.quote(Submission(account, LAAFFIC, account.name, "r", [group("86", messages)]))
+    quoted = intake.quote(Submission(account, LAAFFIC, account.name, "r", [group("86", messages, segments)]))
     return quoted if terms is None else msgspec.structs.replace(quoted, terms=terms)
 
 
@@ -100,17 +109,20 @@ async def test_a_limit_that_others_use_up_between_two_rounds_leaves_no_submissio
     async def meanwhile() -> None:
         assert await decided(other, [prepared(other, rich)]) == [None]
         await bank.query(
-            "INSERT INTO limit_use VALUES ($1, $2, 'k', jsonb_build_array(jsonb_build_array("
-            "60, (extract(epoch FROM now()) * 1000)::bigint, 1)), now() + interval '1 minute')",
+            "INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, sender, text,"
+            " code_hash, attempts_max, latest_id, created_at, expires_at, nth, sent_times)"
+            " VALUES ($1, 1, 2, $2, $3, $3, '', '', '', 5, 1, now(), now(), 1,"
+            " json_build_array((extract(epoch FROM now()) * 1000)::bigint))",
             poor.account_id,
-            int(LimitScope.NUMBER_CODES),
+            poor.name,
+            NUMBER,
         )
 
     rounds = Interrupted(mine, meanwhile)
     monkeypatch.setattr(mine, "_submit", rounds)
     batch = [
         prepared(mine, rich),
-        prepared(mine, poor, terms=limited("k", 1)),
+        prepared(mine, poor, terms=limited(1)),
         prepared(mine, poor, 2),
         prepared(mine, poor),
     ]
@@ -120,11 +132,11 @@ async def test_a_limit_that_others_use_up_between_two_rounds_leaves_no_submissio
     assert (await bank.prove(poor)).holds
 
 
-def overtaken(meanwhile: Callable[[], Awaitable[None]]) -> Callable[..., Awaitable[LimitUse]]:
-    """`LimitUse.read`, with something done by others after the first."""
-    read, reads = LimitUse.read, []
+def overtaken(meanwhile: Callable[[], Awaitable[None]]) -> Callable[..., Awaitable[NumberUse]]:
+    """`NumberUse.read`, with something done by others after the first."""
+    read, reads = NumberUse.read, []
 
-    async def reading(*arguments: Any) -> LimitUse:
+    async def reading(*arguments: Any) -> NumberUse:
         use = await read(*arguments)
         reads.append(use)
         if len(reads) == 1:
@@ -143,19 +155,20 @@ async def test_a_limit_that_another_process_uses_between_reading_and_storing_is_
     mine, other = bank.intakes
     if is_begun:
         most += 1
-        assert await decided(mine, [prepared(mine, account, terms=limited("k", most))]) == [None]
+        assert await decided(mine, [prepared(mine, account, terms=limited(most))]) == [None]
 
     async def meanwhile() -> None:
-        assert await decided(other, [prepared(other, account, terms=limited("k", most))]) == [None]
+        assert await decided(other, [prepared(other, account, terms=limited(most))]) == [None]
 
-    monkeypatch.setattr(LimitUse, "read", overtaken(meanwhile))
-    batch = [prepared(mine, account, terms=limited("k", most)) for _ in range(2)]
+    monkeypatch.setattr(NumberUse, "read", overtaken(meanwhile))
+    batch = [prepared(mine, account, terms=limited(most)) for _ in range(2)]
     outcomes = await decided(mine, [*batch, prepared(mine, account)])
     assert outcomes == [None, *(refused or [None]), None]
-    windows = await bank.query(
-        "SELECT windows::json -> 0 ->> 2 AS used FROM limit_use WHERE account_id = $1", account.account_id
+    rows = await bank.query(
+        "SELECT nth, json_array_length(sent_times::json) AS sent FROM verification WHERE account_id = $1 ORDER BY nth",
+        account.account_id,
     )
-    assert [row["used"] for row in windows] == [str(most)]
+    assert [tuple(row) for row in rows] == [(nth, nth) for nth in range(1, most + 1)]
     assert await stored(bank, account) == most + 1
     assert (await bank.prove(account)).holds
 
@@ -163,7 +176,7 @@ async def test_a_limit_that_another_process_uses_between_reading_and_storing_is_
 async def test_the_database_logs_no_number_of_a_limit_that_another_process_used_first(
     bank: Bank, monkeypatch: pytest.MonkeyPatch, room: Path
 ) -> None:
-    account, key = await bank.account(balance=10 * PRICE_MICRO), "logged 8613800130001"
+    account = await bank.account(balance=10 * PRICE_MICRO)
     mine, other = bank.intakes
     data = room / "postgres"
     log = data / (data / MEMORY_NAME).read_text().strip() / "server.log"
@@ -173,21 +186,21 @@ async def test_the_database_logs_no_number_of_a_limit_that_another_process_used_
         return [line for file in files for line in file.read_text(errors="replace").splitlines()]
 
     async def meanwhile() -> None:
-        assert await decided(other, [prepared(other, account, terms=limited(key, 5))]) == [None]
+        assert await decided(other, [prepared(other, account, terms=limited(5))]) == [None]
 
-    monkeypatch.setattr(LimitUse, "read", overtaken(meanwhile))
-    before = sum(LIMIT_KEY in line for line in lines())
-    assert await decided(mine, [prepared(mine, account, terms=limited(key, 5))]) == [None]
-    await until(lambda: sum(LIMIT_KEY in line for line in lines()), lambda after: after > before)
-    assert [line for line in lines() if key in line] == []
+    monkeypatch.setattr(NumberUse, "read", overtaken(meanwhile))
+    before = sum(PLACE_KEY in line for line in lines())
+    assert await decided(mine, [prepared(mine, account, terms=limited(5))]) == [None]
+    await until(lambda: sum(PLACE_KEY in line for line in lines()), lambda after: after > before)
+    assert [line for line in lines() if NUMBER in line] == []
 
 
 async def test_what_cannot_be_paid_for_takes_no_limit_from_what_comes_with_it(bank: Bank) -> None:
     account = await bank.account(balance=PRICE_MICRO)
     mine = bank.intakes[0]
-    batch = [prepared(mine, account, 2, limited("k", 1)), prepared(mine, account, 1, limited("k", 1))]
+    batch = [prepared(mine, account, terms=limited(1), segments=2), prepared(mine, account, 1, limited(1))]
     assert await decided(mine, batch) == [errors.InsufficientBalance, None]
-    assert await decided(mine, [prepared(mine, account, 1, limited("k", 1))]) == [errors.NumberLimitReached]
+    assert await decided(mine, [prepared(mine, account, 1, limited(1))]) == [errors.NumberLimitReached]
     assert await stored(bank, account) == 1
 
 

@@ -17,6 +17,7 @@ from homing.common.crypto import Vault
 from homing.common.ids import IdSource
 from homing.dialects.registry import DIALECTS
 from homing.intake.intake import utc_now
+from homing.intake.number_use import NumberUse
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import AcceptedMessage
 from homing.intake.terms import AnswerOnce, EarlierAnswer
@@ -344,6 +345,47 @@ async def test_limits_are_kept_exactly_over_processes_and_say_how_long_to_wait(
     await engines.send(account, number_limits=limits)
 
 
+async def test_a_limit_counts_any_period_and_not_from_one_border_to_the_next(
+    engines: Engines, account: Profile
+) -> None:
+    limits = (SendLimit(unit="hour", period=1, most=2),)
+    for minute, is_sent in ((0, True), (58, True), (59, False), (61, True), (62, False), (119, True), (120, False)):
+        engines.clock.ahead = timedelta(minutes=minute)
+        if is_sent:
+            await engines.send(account, minute % 2, number_limits=limits)
+        else:
+            with pytest.raises(errors.NumberLimitReached) as refused:
+                await engines.send(account, minute % 2, number_limits=limits)
+            assert 0 < refused.value.retry_after_s <= 3_600
+    assert await engines.messages() == 4
+
+
+async def test_a_code_sent_again_and_a_new_one_at_once_count_both(
+    engines: Engines, account: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = (SendLimit(unit="hour", period=1, most=3),)
+    first = await engines.send(account, number_limits=limits)
+    read, reads = NumberUse.read, []
+
+    async def reading(*arguments: Any) -> NumberUse:
+        reads.append(arguments)
+        use = await read(*arguments)
+        if len(reads) == 1:
+            await engines.send(account, 1, number_limits=limits)
+        return use
+
+    monkeypatch.setattr(NumberUse, "read", reading)
+    await engines.resend(account, first, number_limits=limits)
+    rows = await engines.bank.query("SELECT nth, json_array_length(sent_times::json) AS n FROM verification ORDER BY 1")
+    assert [tuple(row) for row in rows] == [(2, 2), (3, 3)], "the code that left again has moved to the latest place"
+    with pytest.raises(errors.NumberLimitReached):
+        await engines.send(account, number_limits=limits)
+    with pytest.raises(errors.NumberLimitReached):
+        await engines.resend(account, first, number_limits=limits)
+    assert await engines.messages() == 3
+    assert (await engines.bank.prove(account)).holds
+
+
 async def test_an_apps_limit_counts_all_numbers_and_a_refusal_uses_up_nothing(
     engines: Engines, account: Profile
 ) -> None:
@@ -372,8 +414,8 @@ async def test_what_cannot_be_paid_for_uses_up_no_limit_and_leaves_nothing(engin
         *(engines.send(poor, n % 2, number_limits=limits) for n in range(20)), return_exceptions=True
     )
     assert Counter(type(each) for each in outcomes) == {SentCode: 2, errors.InsufficientBalance: 18}
-    (row,) = await bank.query("SELECT windows::json -> 0 ->> 2 AS used FROM limit_use")
-    assert row["used"] == "2"
+    (row,) = await bank.query("SELECT max(nth) AS used FROM verification")
+    assert row["used"] == 2
     counts = await bank.query(
         "SELECT (SELECT count(*) FROM verification) AS a, (SELECT count(*) FROM verification_message) AS b,"
         " (SELECT count(*) FROM message) AS c, (SELECT count(*) FROM queue) AS d"
@@ -677,11 +719,13 @@ async def test_a_resend_by_hand_leaves_the_flow_where_it_is(engines: Engines, ac
 
 
 async def test_what_is_forgotten_by_the_hour_waits_for_no_batch(engines: Engines, account: Profile) -> None:
+    app = account.apps[account.name]
     for number in ("8613800000001", "8613800000002"):
+        tight = App(f"tight-{number}", app.name, None, None, total_limit=SendLimit(unit="day", period=1, most=1))
         await engines.send(
             account,
             recipient=Recipient(number, number),
-            number_limits=(SendLimit(unit="second", period=30, most=1),),
+            app=tight,
             once=AnswerOnce(scope="t", key=number, digest=b"", answer=lambda _prepared: b""),
         )
     await engines.bank.query("UPDATE verification SET expires_at = now() - interval '1 hour'")

@@ -4,10 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from homing import errors
-from homing.intake.limit_use import LimitUse
-from homing.intake.terms import LimitTake
-from homing.model import CheckOutcome, LimitScope
+from homing.intake.number_use import NumberPlace, NumberUse
+from homing.model import CheckOutcome
 from homing.reasons import Reason, ReasonCode, decode_reason
 from homing.store import statements
 from homing.store.database import Database
@@ -24,10 +22,16 @@ VALUES (1, {FIRST}, 2, 'app', '8613800000000', '8613800000000', '', '##code##', 
     now() + interval '1 hour');
 INSERT INTO verification_message (account_id, message_id, verification_id, code_hash)
 VALUES (1, {FIRST}, {FIRST}, 'first'), (1, {AGAIN}, {FIRST}, 'again');
-INSERT INTO limit_use (account_id, scope, key, windows, ends_at)
-VALUES (1, {int(LimitScope.NUMBER_CODES)}, 'app 8613800000000',
-    jsonb_build_array(jsonb_build_array(86400, (extract(epoch FROM now()) * 1000)::bigint, 9)),
-    now() + interval '1 day');
+INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, sender, text, attempts_max,
+    latest_id, created_at, expires_at)
+SELECT 1, first_id_at(now()) + n, 2, 'app', '8613800000001', '8613800000001', '', '##code##', 5, first_id_at(now()) + n,
+    now() - n * interval '1 hour', now()
+FROM generate_series(0, 8) AS n;
+INSERT INTO verification_message (account_id, message_id, verification_id, code_hash)
+SELECT account_id, verification_id, verification_id, 'first'::bytea FROM verification WHERE number = '8613800000001'
+UNION ALL
+SELECT account_id, verification_id + 100, verification_id, 'again'::bytea FROM verification
+WHERE verification_id = first_id_at(now());
 INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason, scope,
     charge_micro)
 VALUES (1, now(), {FIRST}, 'app', '8613800000000', 'CN', '46000', 1, 'burst',
@@ -68,15 +72,13 @@ async def test_codes_limits_and_decisions_of_before_are_kept(postgres: str, work
         row = await statements.verifications.verification_find(database, account_id=1, message_id=message_id, now=now)
         assert row is not None
         assert row.verification_id == FIRST
-    take = LimitTake(
-        scope=LimitScope.NUMBER_CODES,
-        key="app 8613800000000",
-        bounds={86_400: 10},
-        amount=1,
-        refusal=errors.NumberLimitReached,
-    )
-    limit_use = await LimitUse.read(database, [(1, take)], now)
-    assert [limit_use.take(1, [take]) is None for _ in range(2)] == [True, False], "nine of ten were used before"
+    number = (1, "app", "8613800000001")
+    number_use = await NumberUse.read(database, [number], now)
+    for is_room in (True, False):
+        place = number_use.place(number, {86_400: 11})
+        assert isinstance(place, NumberPlace) is is_room, "ten of eleven were sent before, one of them again"
+        if isinstance(place, NumberPlace):
+            number_use.take(number, place)
     (decision,) = await statements.guard.guard_decisions_of(database, account_id=1, rule=None, rows_max=9)
     assert decode_reason(decision.reason) == Reason.of(ReasonCode.GUARD_BURST, messages=9, limit=8)
     (count,) = await statements.guard.guard_reason_counts(

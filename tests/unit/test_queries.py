@@ -65,6 +65,26 @@ SELECT :at, blog_id, title, place FROM unnest(:posts OF new_post, :places) AS p 
     assert posts.columns == (BatchColumn("blog_id", "bigint", False), BatchColumn("title", "text", True))
 
 
+def test_a_second_batch_stands_beside_the_first() -> None:
+    text = """-- name: add
+-- takes: posts Post, prices Price
+INSERT INTO post (blog_id, title, place, price)
+SELECT blog_id, title, place, micro
+FROM unnest(:posts OF new_post, :places, :prices OF new_price) AS p (
+    blog_id bigint, title text?, place int; micro bigint, unit text?
+)
+WHERE at > :at
+"""
+    add = queries.read(text).definitions["add"]
+    assert "unnest($1::new_post[], $2::int[], $3::new_price[]) AS p (blog_id, title, place, micro, unit)" in add.text
+    assert "at > $4" in add.text
+    posts, _places, prices, _at = add.parameters
+    assert (prices.struct, prices.composite, prices.placeholders) == ("Price", "new_price", [""])
+    assert (posts.has_gaps, prices.has_gaps) == (False, True)
+    assert posts.columns == (BatchColumn("blog_id", "bigint", False), BatchColumn("title", "text", True))
+    assert prices.columns == (BatchColumn("micro", "bigint", False), BatchColumn("unit", "text", True))
+
+
 def test_a_comment_right_above_is_the_docstring_and_no_other() -> None:
     text = """-- About the file,
 -- in two lines.

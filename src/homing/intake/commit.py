@@ -7,22 +7,26 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
+import msgspec
+
 from homing import errors
 from homing.intake.kept_references import KeptReference
 from homing.intake.limit_use import LimitsChanged, LimitUse
+from homing.intake.number_use import Number, NumberPlace, NumberUse
 from homing.intake.prepare import PreparedSubmission
-from homing.intake.terms import AnswerOnce, EarlierAnswer, LimitTake, SubmissionTerms
-from homing.model import LimitScope
+from homing.intake.terms import NO_BOUNDS, AnswerOnce, EarlierAnswer, LimitTake, SubmissionTerms
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.intake import AnsweredCallKey, NewAnsweredCall
+from homing.store.statements.intake import AnsweredCallKey, NewAnsweredCall, NewMessageCode
 from homing.store.statements.verifications import VerificationKey
-from homing.store.submissions import Payment, submit_on_terms
+from homing.store.submissions import Payment, store_resends, submit_on_terms
 
 ANSWERS_KEPT: Final = timedelta(hours=24)
 LeftOut = dict[int, errors.HomingError | EarlierAnswer | None]
 """By `id` of a submission why it is not in the transaction; None: it depends on another, and is tried again.
 """
+Places = dict[int, NumberPlace]
+"""By `id` of a submission: of the code that it sends to a number with limits."""
 ROUNDS_MAX: Final = 8  # of a transaction that others' limits overtake
 
 
@@ -50,20 +54,21 @@ def _is_light(terms: SubmissionTerms) -> bool:
     return (
         terms.once is None
         and not terms.references
+        and not terms.limits
         and (terms.code is None or terms.code.resend is None)
-        and all(take.scope is LimitScope.NUMBER_CODES for take in terms.limits)
     )
 
 
 async def _commit_light(
     database: Database, batch: Sequence[PreparedSubmission], now: datetime
 ) -> tuple[Mapping[int, Payment], LeftOut]:
-    """Reads the limits without a lock; the statement that stores the batch makes sure that they are still the same."""
+    """No transaction is held open: the statement that stores the batch makes sure that what was read is still so."""
     left_out: LeftOut = {}
     async with database.connection() as connection:
-        limit_use = await LimitUse.read(connection, _takes(batch), now)
-        _take_limits(limit_use, batch, left_out)
-        payments = await _submit(connection, batch, left_out, limit_use, now)
+        number_use = await NumberUse.read(connection, _numbers(batch), now)
+        limit_use = LimitUse(now)
+        places = _take_limits(limit_use, number_use, batch, left_out)
+        payments = await _submit(connection, batch, left_out, limit_use, places, now)
     _forgive_unpaid(batch, payments, left_out)
     return payments, left_out
 
@@ -76,11 +81,12 @@ async def _commit(
         taken = await _take_keys(transaction, batch, now, left_out)
         limit_use = await LimitUse.lock(transaction, _takes(batch), now)
         await _lock_verifications(transaction, batch, now, left_out)
-        _take_limits(limit_use, batch, left_out)
-        payments = await _submit(transaction, batch, left_out, limit_use, now)
+        number_use = await NumberUse.read(transaction, _numbers(batch), now)
+        places = _take_limits(limit_use, number_use, batch, left_out)
+        payments = await _submit(transaction, batch, left_out, limit_use, places, now)
         stored = [each for each in batch if id(each) not in left_out and payments[each.account_id].is_paid]
         _forgive_unpaid(batch, payments, left_out)
-        await _write_resends(transaction, stored, now)
+        await _write_resends(transaction, stored, places, now)
         kept = {id(prepared) for prepared in stored}
         released = [key for prepared_id, keys in taken.items() if prepared_id not in kept for key in keys]
         if released:
@@ -88,12 +94,42 @@ async def _commit(
     return payments, left_out
 
 
-def _take_limits(limit_use: LimitUse, batch: Sequence[PreparedSubmission], left_out: LeftOut) -> None:
+def _number(prepared: PreparedSubmission) -> Number:
+    """What limits of a single number count the submission's code for."""
+    message = prepared.messages[0]
+    return message.account_id, message.app_id, message.number
+
+
+def _numbers(batch: Iterable[PreparedSubmission]) -> Iterator[Number]:
     for prepared in batch:
-        if prepared.terms.limits and id(prepared) not in left_out:
-            refusal = limit_use.take(prepared.account_id, prepared.terms.limits)
-            if refusal is not None:
-                left_out[id(prepared)] = refusal
+        if prepared.terms.code is not None and prepared.terms.code.bounds:
+            yield _number(prepared)
+
+
+def _take_limits(
+    limit_use: LimitUse, number_use: NumberUse, batch: Sequence[PreparedSubmission], left_out: LeftOut
+) -> Places:
+    """Each submission takes part in all of its limits or, left out, in none."""
+    places: Places = {}
+    for prepared in batch:
+        terms = prepared.terms
+        bounds = NO_BOUNDS if terms.code is None else terms.code.bounds
+        if (not bounds and not terms.limits) or id(prepared) in left_out:
+            continue
+        after = limit_use.after(prepared.account_id, terms.limits) if terms.limits else {}
+        if isinstance(after, errors.LimitReached):
+            left_out[id(prepared)] = after
+            continue
+        if bounds:
+            number = _number(prepared)
+            place = number_use.place(number, bounds)
+            if isinstance(place, errors.LimitReached):
+                left_out[id(prepared)] = place
+                continue
+            number_use.take(number, place)
+            places[id(prepared)] = place
+        limit_use.take(after)
+    return places
 
 
 async def _submit(
@@ -101,6 +137,7 @@ async def _submit(
     batch: Sequence[PreparedSubmission],
     left_out: LeftOut,
     limit_use: LimitUse,
+    places: Places,
     now: datetime,
 ) -> Mapping[int, Payment]:
     """Stores what is not left out and can be paid for, with its new codes and its use of limits. Raises
@@ -109,17 +146,28 @@ async def _submit(
     remaining = [prepared for prepared in batch if id(prepared) not in left_out]
     if not remaining:
         return {}
-    codes = [prepared.terms.code for prepared in remaining if prepared.terms.code is not None]
+    codes = list(chain.from_iterable(_codes(prepared, places) for prepared in remaining))
     payments = await submit_on_terms(
         connection,
         list(chain.from_iterable(prepared.messages for prepared in remaining)),
+        codes=codes if any(codes) else (),
         uses=limit_use.uses(),
-        verifications=[code.verification for code in codes if code.verification is not None],
         now=now,
     )
     if not payments:
         raise LimitsChanged
     return payments
+
+
+def _codes(prepared: PreparedSubmission, places: Places) -> Sequence[NewMessageCode | None]:
+    """The new code of each of its messages."""
+    code = prepared.terms.code
+    if code is None or code.new is None:
+        return [None] * len(prepared.messages)
+    place = places.get(id(prepared))
+    if place is None:
+        return (code.new,)
+    return (msgspec.structs.replace(code.new, nth=place.nth, sent_times=place.sent_times),)
 
 
 def _forgive_unpaid(batch: Sequence[PreparedSubmission], payments: Mapping[int, Payment], left_out: LeftOut) -> None:
@@ -260,10 +308,23 @@ def _steps_before(prepared: PreparedSubmission) -> int | None:
     return code.resend.steps_done - 1
 
 
-async def _write_resends(transaction: DatabaseConnection, stored: Sequence[PreparedSubmission], now: datetime) -> None:
-    codes = [prepared.terms.code for prepared in stored if prepared.terms.code is not None]
-    resent = [code.resend for code in codes if code.resend is not None]
+async def _write_resends(
+    transaction: DatabaseConnection, stored: Sequence[PreparedSubmission], places: Places, now: datetime
+) -> None:
+    """Raises `LimitsChanged`."""
+    resent, messages = [], []
+    for prepared in stored:
+        code = prepared.terms.code
+        if code is None or code.resend is None or code.message is None:
+            continue
+        place = places.get(id(prepared))
+        resent.append(
+            code.resend
+            if place is None
+            else msgspec.structs.replace(code.resend, nth=place.nth, sent_times=place.sent_times)
+        )
+        messages.append(code.message)
     if resent:
-        messages = [code.message for code in codes if code.message is not None]
-        await statements.verifications.verifications_resent(transaction, now=now, resends=resent)
+        if not await store_resends(transaction, resent, now=now):
+            raise LimitsChanged
         await statements.verifications.verification_messages_add(transaction, messages=messages)

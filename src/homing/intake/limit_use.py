@@ -1,6 +1,7 @@
 """How much of limits is used up: read, and decided submission by submission within a batch.
 
-A limit's window begins with the first message and is over after its period.
+A limit's window begins with the first message and is over after its period. Those of a single number's codes are
+counted otherwise (number_use.py).
 """
 
 import math
@@ -15,7 +16,6 @@ from homing.intake.terms import LimitTake
 from homing.model import LimitWindow, windows_under_way
 from homing.store import statements
 from homing.store.database import DatabaseConnection
-from homing.store.rows import Executor
 from homing.store.statements.intake import LimitKey, NewLimitUse, StoredLimitUse
 
 Key = tuple[int, int, str]
@@ -41,13 +41,6 @@ class LimitUse:
         self._stored = {(row.account_id, row.scope, row.key): row.windows for row in rows}
         self._under_way = {key: windows_under_way(windows, self._now_ms) for key, windows in self._stored.items()}
         self._taken: dict[Key, Windows] = {}
-        self._begun: dict[tuple[int, int], tuple[Mapping[int, int], Windows]] = {}  # see `_begin`
-
-    @classmethod
-    async def read(cls, database: Executor, takes: Takes, now: datetime) -> Self:
-        """Without a lock: others may use them before this batch does."""
-        keys = _keys(takes)
-        return cls(now, await statements.intake.limits_read(database, keys=keys) if keys else ())
 
     @classmethod
     async def lock(cls, transaction: DatabaseConnection, takes: Takes, now: datetime) -> Self:
@@ -55,38 +48,24 @@ class LimitUse:
         keys = _keys(takes)
         return cls(now, await statements.intake.limits_lock(transaction, keys=keys) if keys else ())
 
-    def take(self, account_id: int, takes: Sequence[LimitTake]) -> errors.LimitReached | None:
-        """Takes part in all of the limits, or in none: then why."""
+    def after(self, account_id: int, takes: Sequence[LimitTake]) -> Mapping[Key, Windows] | errors.LimitReached:
+        """What would be used of the limits after these, or why they do not fit; `take` makes it so."""
         taken: dict[Key, Windows] = {}
         for take in takes:
             key = (account_id, int(take.scope), take.key)
             windows = taken.get(key) or self._taken.get(key) or self._under_way.get(key, NO_WINDOWS)
-            after = self._go_on(windows, take) if windows else self._begin(take)
+            after = self._go_on(windows, take)
             if isinstance(after, errors.LimitReached):
                 return after
             taken[key] = after
-        self._taken.update(taken)
-        return None
+        return taken
+
+    def take(self, after: Mapping[Key, Windows]) -> None:
+        self._taken.update(after)
 
     def uses(self) -> list[NewLimitUse]:
         """What was taken, to be stored in the order of the keys."""
-        # `_begin` gives many keys the same windows: each is written once.
-        by_identity = {id(windows): windows for windows in self._taken.values()}
-        written = {identity: _written(windows) for identity, windows in by_identity.items()}
-        return [self._use(key, *written[id(self._taken[key])]) for key in sorted(self._taken)]
-
-    def _begin(self, take: LimitTake) -> Windows | errors.LimitReached:
-        """The windows that begin now: the same for all keys of the same bounds, and made once. Bounds are told apart by
-        identity, since to compare them takes longer than to make the windows; an app's are one object
-        (verification/service.py), which is kept here, so that no other has its identity.
-        """
-        place = (id(take.bounds), take.amount)
-        if place in self._begun:
-            return self._begun[place][1]
-        windows = self._go_on(NO_WINDOWS, take)
-        if not isinstance(windows, errors.LimitReached):
-            self._begun[place] = (take.bounds, windows)
-        return windows
+        return [self._use(key, *_written(self._taken[key])) for key in sorted(self._taken)]
 
     def _go_on(self, windows: Windows, take: LimitTake) -> Windows | errors.LimitReached:
         """Windows with what is taken."""

@@ -5,6 +5,7 @@ repeated call does nothing twice, and a code that a person may receive can be ch
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from homing import errors
 from homing.intake.kept_references import KeptReference
 from homing.model import LimitScope
-from homing.store.statements.intake import NewVerification
+from homing.store.statements.intake import NewMessageCode
 from homing.store.statements.verifications import NewVerificationMessage, VerificationResend
 
 if TYPE_CHECKING:
@@ -55,12 +56,17 @@ class EarlierAnswer(Exception):
         self.digest = digest
 
 
+NO_BOUNDS: Final[Mapping[int, int]] = MappingProxyType({})
+
+
 class CodeSend(msgspec.Struct, frozen=True, kw_only=True):
-    """The code that a submission's only message carries: of a new verification, or, in another `message` of one that
-    there is, again. That has at most `messages_max`.
+    """The code that a submission's only message carries: a `new` one, or, in another `message` of a verification that
+    there is, again. That has at most `messages_max`. `bounds`: by period in seconds how many codes the number may get
+    from the app, this one included (number_use.py).
     """
 
-    verification: NewVerification | None = None
+    bounds: Mapping[int, int] = NO_BOUNDS
+    new: NewMessageCode | None = None
     message: NewVerificationMessage | None = None
     resend: VerificationResend | None = None
     messages_max: int = 0

@@ -52,6 +52,7 @@ ENUMS: Final[Mapping[str, type[enum.IntEnum]]] = MappingProxyType(
 NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "GENERAL": GENERAL,
+        "CODE_ATTEMPTS_MAX": limits.CODE_ATTEMPTS_MAX,
         "LANES_PER_CARRIER": limits.LANES_PER_CARRIER,
         "PUSH_LANES": limits.PUSH_LANES,
     }

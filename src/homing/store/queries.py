@@ -27,6 +27,11 @@ is given the columns `post_id` and `title` of the structs in `posts`, each as an
 
 the batch is one array of the composite type `new_post`, whose attributes are these columns: the driver encodes it in
 less than half of the time. The type is made by a migration, and stays as it is: processes of another release use it.
+What some items of a batch have besides is a second batch, whose columns stand behind a semicolon:
+
+    FROM unnest(:posts OF new_post, :places, :prices OF new_price) AS p (post_id bigint, place int; price bigint?)
+
+`prices` has as many items as `posts`, None for those without, or none at all. Its columns are then null.
 
 What several statements of a file have in common stands once, behind `-- shared: its_name`, and each of them has a line
 `-- here: its_name` in its place. The comment above `-- struct: Name` is the docstring of that struct.
@@ -53,9 +58,11 @@ NAME: Final = re.compile(r"(\w+)(?: -> (rows|row\?|row|stream|values|value\?|val
 MARK: Final = re.compile(r"-- (null|not null|takes|slow)(?:: (.*))?\n")
 HERE: Final = re.compile(r"^ *-- here: (\w+)\s*$", re.MULTILINE)
 BATCH: Final = re.compile(
-    r"unnest\(:(?P<batch>\w+)(?: OF (?P<type>\w+))?(?P<arrays>(?:, :\w+)*)\)"
+    r"unnest\(:(?P<batch>\w+)(?: OF (?P<type>\w+))?(?P<arrays>(?:, :\w+(?: OF \w+)?)*)\)"
     r"(?P<alias>(?:\s+WITH ORDINALITY)?\s+AS\s+\w+\s*)\((?P<columns>[^)]*)\)"
 )
+BESIDES: Final = re.compile(r":(?P<name>\w+)(?: OF (?P<type>\w+))?")
+"""An array beside a batch, or a second batch."""
 TOKEN: Final = re.compile(
     r"(?P<skipped>'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*)"
     r"|(?<![:\w]):(?:(?P<enum>[A-Z]\w*)\.(?P<member>[A-Z]\w*)|(?P<constant>[A-Z][A-Z_]+)\b|(?P<name>[a-z_]\w*)(?P<null>\?)?)"
@@ -72,7 +79,7 @@ class BatchColumn(msgspec.Struct, frozen=True):
 
 class Parameter(msgspec.Struct):
     """A statement's parameter. `columns`: those of a batch; each is a placeholder of its own, unless all are one of the
-    composite type `composite`.
+    composite type `composite`. `has_gaps`: None may stand for an item.
     """
 
     name: str
@@ -80,6 +87,7 @@ class Parameter(msgspec.Struct):
     struct: str | None = None
     columns: tuple[BatchColumn, ...] = ()
     composite: str | None = None
+    has_gaps: bool = False
 
     @property
     def placeholders(self) -> Sequence[str]:
@@ -223,11 +231,14 @@ def _numbered(text: str, takes: Mapping[str, str]) -> tuple[str, tuple[Parameter
 
     def spread(batch: re.Match[str]) -> str:
         placeholders, columns = [], []
-        if batch["type"]:
-            placeholders.append(f"${numbers[batch['batch'], '']}::{batch['type']}[]")
+        types = _types(batch)
         for name, column in _batch_columns(batch):
             columns.append(column.name)
-            if name and not (name == batch["batch"] and batch["type"]):
+            if types.get(name):
+                whole = f"${numbers[name, '']}::{types[name]}[]"
+                if whole not in placeholders:
+                    placeholders.append(whole)
+            elif name:
                 number = numbers[name, column.name if name == batch["batch"] else ""]
                 placeholders.append(f"${number}::{column.type}[]")
         return f"unnest({', '.join(placeholders)}){batch['alias']}({', '.join(columns)})"
@@ -247,33 +258,52 @@ def _numbered(text: str, takes: Mapping[str, str]) -> tuple[str, tuple[Parameter
 def _parameters(text: str, takes: Mapping[str, str]) -> Mapping[str, Parameter]:
     """A statement's parameters in the order of their first use."""
     parameters: dict[str, Parameter] = {}
-    batches = {batch.start(): batch for batch in BATCH.finditer(text)}
+    batches: dict[int, re.Match[str]] = {}
+    for batch in BATCH.finditer(text):
+        batches[batch.start("batch") - 1] = batch
+        for besides in BESIDES.finditer(text, *batch.span("arrays")):
+            if besides["type"]:
+                batches[besides.start()] = batch
     for token in TOKEN.finditer(text):
         if not token["name"]:
             continue
-        batch = batches.get(token.start() - len("unnest("))
+        of = batches.get(token.start())
         parameter = parameters.setdefault(token["name"], Parameter(token["name"]))
         parameter.is_nullable |= bool(token["null"])
-        if batch:
+        if of:
             parameter.struct = takes.get(parameter.name)
             if parameter.struct is None:
                 raise ValueError(f"no struct is named for {parameter.name}")
-            parameter.composite = batch["type"]
-            own = [column for name, column in _batch_columns(batch) if name == parameter.name]
+            parameter.composite = _types(of)[parameter.name]
+            parameter.has_gaps |= parameter.name != of["batch"]
+            own = [column for name, column in _batch_columns(of) if name == parameter.name]
             parameter.columns += tuple(column for column in own if column not in parameter.columns)
     return parameters
 
 
+def _types(batch: re.Match[str]) -> Mapping[str, str | None]:
+    """The composite types of a batch and of those beside it; None: it is given as arrays."""
+    types = {besides["name"]: besides["type"] for besides in BESIDES.finditer(batch["arrays"]) if besides["type"]}
+    return {batch["batch"]: batch["type"], **types}
+
+
 def _batch_columns(batch: re.Match[str]) -> Sequence[tuple[str, BatchColumn]]:
     """The columns of a batch, each with the parameter that it comes of, "" for that of WITH ORDINALITY."""
-    columns = []
-    for written in batch["columns"].split(","):
-        name, _space, type_ = written.strip().partition(" ")
-        columns.append(BatchColumn(name, type_.removesuffix("?"), type_.endswith("?")))
-    arrays = re.findall(r"\w+", batch["arrays"])
-    typed = sum(1 for column in columns if column.type)
-    sources = [batch["batch"]] * (typed - len(arrays)) + arrays + [""] * (len(columns) - typed)
-    return list(zip(sources, columns, strict=True))
+    own, *others = [[_column(written) for written in part.split(",")] for part in batch["columns"].split(";")]
+    besides = list(BESIDES.finditer(batch["arrays"]))
+    arrays = [each["name"] for each in besides if not each["type"]]
+    typed = sum(1 for column in own if column.type)
+    sources = [batch["batch"]] * (typed - len(arrays)) + arrays + [""] * (len(own) - typed)
+    columns = list(zip(sources, own, strict=True))
+    second = [each["name"] for each in besides if each["type"]]
+    for name, part in zip(second, others, strict=True):
+        columns += [(name, column) for column in part]
+    return columns
+
+
+def _column(written: str) -> BatchColumn:
+    name, _space, type_ = written.strip().partition(" ")
+    return BatchColumn(name, type_.removesuffix("?"), type_.endswith("?"))
 
 
 def _member(enum: str, member: str) -> int:

@@ -123,3 +123,8 @@ def columns(rows: Sequence[msgspec.Struct], count: int) -> Sequence[Sequence[Any
 def composites(rows: Sequence[msgspec.Struct]) -> Sequence[tuple[Any, ...]]:
     """Structs as one array of a composite type."""
     return [*map(msgspec.structs.astuple, rows)]
+
+
+def composites_or_none(rows: Sequence[msgspec.Struct | None]) -> Sequence[tuple[Any, ...] | None]:
+    """The same of a batch that stands beside another, some of whose items have nothing in it."""
+    return [None if row is None else msgspec.structs.astuple(row) for row in rows]

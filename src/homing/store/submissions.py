@@ -10,9 +10,11 @@ import msgspec
 from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.rows import Executor
-from homing.store.statements.intake import AccountCharge, NewLimitUse, NewMessage, NewVerification, PaymentRow
+from homing.store.statements.intake import AccountCharge, NewLimitUse, NewMessage, NewMessageCode, PaymentRow
+from homing.store.statements.verifications import VerificationResend
 
-LIMIT_KEY: Final = "limit_use_pkey"
+PLACE_KEY: Final = "verification_place"
+LIMIT_KEYS: Final = frozenset(("limit_use_pkey", PLACE_KEY))
 
 
 class Payment(msgspec.Struct, frozen=True):
@@ -36,11 +38,12 @@ async def submit_on_terms(
     connection: DatabaseConnection,
     messages: Sequence[NewMessage],
     *,
+    codes: Sequence[NewMessageCode | None],
     uses: Sequence[NewLimitUse],
-    verifications: Sequence[NewVerification],
     now: datetime,
 ) -> Mapping[int, Payment]:
-    """As `submit`; with an account's messages the codes that they carry and its `uses` of limits are stored.
+    """As `submit`; with an account's messages the codes that they carry and its `uses` of limits are stored. `codes`:
+    that of each message, or nothing at all.
 
     Without any payment a use is no longer as it was read: nothing is written, and a transaction that this is part of
     has to be rolled back.
@@ -55,13 +58,26 @@ async def submit_on_terms(
             charges=charges,
             uses=uses,
             uses_held=sum(use.earlier is not None for use in uses),
-            verifications=verifications,
+            codes=codes,
         )
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name == LIMIT_KEY:  # a limit was used for the first time meanwhile
+        if error.constraint_name in LIMIT_KEYS:  # a limit was used for the first time meanwhile, or a number got a code
             return {}
         raise
     return _payments(rows)
+
+
+async def store_resends(
+    transaction: DatabaseConnection, resends: Sequence[VerificationResend], *, now: datetime
+) -> bool:
+    """False when a code has gone to one of the numbers since it was read: the transaction has to be rolled back."""
+    try:
+        await statements.verifications.verifications_resent(transaction, now=now, resends=resends)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == PLACE_KEY:
+            return False
+        raise
+    return True
 
 
 def _charges(messages: Sequence[NewMessage]) -> tuple[list[int], list[AccountCharge]]:

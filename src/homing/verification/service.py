@@ -37,7 +37,7 @@ from homing.model import (
 from homing.reasons import Reason
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.intake import NewVerification
+from homing.store.statements.intake import NewMessageCode
 from homing.store.statements.verifications import (
     CodeGuess,
     JudgedCheck,
@@ -47,9 +47,9 @@ from homing.store.statements.verifications import (
 )
 from homing.verification.codes import CodeKeeper, make_code, masked
 from homing.verification.ended import add_ended
-from homing.verification.fixed_codes import store_fixed_code, store_fixed_resend
+from homing.verification.fixed_codes import FixedCode, store_fixed_code, store_fixed_resend
 
-ATTEMPTS_MAX: Final = 5
+ATTEMPTS_MAX: Final = limits.CODE_ATTEMPTS_MAX
 MESSAGES_MAX: Final = 5  # that carry one code
 NOT_SENT: Final = b""
 """In place of a sealed code, of a test number: it is never sent again, and "forgotten" (null) is what is over."""
@@ -178,27 +178,28 @@ class Verifications:
             code = make_code(CodeAlphabet.NUMERIC, DEFAULT_CODE_CHARS)
         expires_at = now + timedelta(seconds=new.app.code_expiry_s)
         sender = new.sender or (template.sender if template else "") or new.account.default_sender or ""
-        verification = NewVerification(
-            account_id=new.account.account_id,
-            verification_id=message_id,
-            dialect=new.dialect,
-            app_id=new.app.app_id,
-            number=new.recipient.number,
-            raw_number=new.recipient.raw,
-            reference=new.recipient.reference,
+        carried = NewMessageCode(
+            code_text=text,
             template_id=None if template is None else template.template_id,
             flow_id=None if new.flow is None else new.flow.flow_id,
-            sender=sender,
-            text=text,
             code_hash=self._keeper.hash(message_id, code),
             code_sealed=NOT_SENT if test_code is not None else self._keeper.seal(message_id, code),
-            attempts_max=ATTEMPTS_MAX,
-            is_test=test_code is not None,
-            expires_at=expires_at,
+            code_expires_at=expires_at,
             step_due_at=None if test_code is not None else _first_step(new.flow, new.app, now),
+            nth=None,
+            sent_times=None,
         )
         if test_code is not None:
-            prepared = await store_fixed_code(self._database, verification, new.once, now)
+            fixed = FixedCode(
+                account_id=new.account.account_id,
+                verification_id=message_id,
+                dialect=new.dialect,
+                app_id=new.app.app_id,
+                recipient=new.recipient,
+                sender=sender,
+                code=carried,
+            )
+            prepared = await store_fixed_code(self._database, fixed, new.once, now)
             return SentCode(verification_id=message_id, message_id=message_id, expires_at=expires_at, prepared=prepared)
         prepared = await self._submit(
             Submission(
@@ -209,9 +210,9 @@ class Verifications:
                 groups=[_group(text, code, sender, new.recipient, new.notes)],
                 validity_s=new.app.code_expiry_s,
                 terms=SubmissionTerms(
-                    limits=_limits(new.app, new.recipient.number, new.number_limits),
+                    limits=_limits(new.app),
                     once=new.once,
-                    code=CodeSend(verification=verification),
+                    code=CodeSend(bounds=_bounds_of_number(new.app, new.number_limits), new=carried),
                 ),
                 end_user=new.end_user,
             ),
@@ -264,9 +265,10 @@ class Verifications:
                 avoid_carriers=frozenset(message.carrier_id for message in earlier)
                 | (frozenset() if automatic is None else automatic.avoid_carriers),
                 terms=SubmissionTerms(
-                    limits=_limits(app, row.number, number_limits),
+                    limits=_limits(app),
                     once=once,
                     code=CodeSend(
+                        bounds=_bounds_of_number(app, number_limits),
                         message=NewVerificationMessage(
                             account_id=row.account_id,
                             message_id=message_id,
@@ -281,6 +283,8 @@ class Verifications:
                             steps_done=steps_done,
                             step_due_at=step_due_at,
                             is_timed=steps_done is not None and automatic is None,
+                            nth=None,
+                            sent_times=None,
                         ),
                         messages_max=MESSAGES_MAX,
                     ),
@@ -444,30 +448,17 @@ def _group(text: str, code: str, sender: str, recipient: Recipient, notes: dict[
     )
 
 
-def _limits(app: App, number: str, others: Sequence[SendLimit]) -> list[LimitTake]:
-    takes = []
-    if app.total_limit is not None:
-        takes.append(
-            LimitTake(
-                scope=LimitScope.APP_CODES,
-                key=app.app_id,
-                bounds=_bounds(app.total_limit),
-                amount=1,
-                refusal=errors.AppLimitReached,
-            )
-        )
-    of_number = others if app.number_limit is None else (*others, app.number_limit)
-    if of_number:
-        takes.append(
-            LimitTake(
-                scope=LimitScope.NUMBER_CODES,
-                key=f"{app.app_id} {number}",
-                bounds=_bounds(*of_number),
-                amount=1,
-                refusal=errors.NumberLimitReached,
-            )
-        )
-    return takes
+def _limits(app: App) -> Sequence[LimitTake]:
+    if app.total_limit is None:
+        return ()
+    bounds = {app.total_limit.period_s: app.total_limit.most}
+    refusal = errors.AppLimitReached
+    return (LimitTake(scope=LimitScope.APP_CODES, key=app.app_id, bounds=bounds, amount=1, refusal=refusal),)
+
+
+def _bounds_of_number(app: App, others: Sequence[SendLimit]) -> Mapping[int, int]:
+    """How many codes a number may get from the app, by period in seconds: `others`, and the app's own."""
+    return _bounds(*others) if app.number_limit is None else _bounds(*others, app.number_limit)
 
 
 @functools.lru_cache(maxsize=BOUNDS_KEPT)

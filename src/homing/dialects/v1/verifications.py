@@ -35,6 +35,7 @@ from homing.dialects.v1.replies import (
 from homing.dialects.v1.words import VerificationWord
 from homing.guard.end_users import AddressHasher
 from homing.intake.prepare import PreparedSubmission
+from homing.intake.submission import AcceptedMessage
 from homing.model import CheckOutcome, CodeTemplate
 from homing.store.database import Database
 from homing.store.statements.verifications import VerificationRow
@@ -186,17 +187,18 @@ def _sent_answer(prepared: PreparedSubmission) -> bytes:
     """Of a new verification; of the same submission always the same. To a test number it costs nothing."""
     code = prepared.terms.code
     assert code is not None
-    verification = code.verification
-    assert verification is not None
+    assert code.new is not None
+    (result,) = prepared.results
+    assert isinstance(result, AcceptedMessage)
     return encode(
         VerificationView(
-            id=str(verification.verification_id),
+            id=str(result.message_id),
             status="pending",
-            to=verification.number,
-            reference=verification.reference,
+            to=result.recipient.number,
+            reference=result.recipient.reference,
             attempts_left=ATTEMPTS_MAX,
-            created_at=time_of_id(verification.verification_id),
-            expires_at=whole_second(verification.expires_at),
+            created_at=time_of_id(result.message_id),
+            expires_at=whole_second(code.new.code_expires_at),
             segments=sum(message.segments for message in prepared.messages),
             price=money_of(prepared.total_micro),
         )

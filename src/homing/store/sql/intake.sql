@@ -4,10 +4,9 @@
 -- how long it waits before it is sent; None: not at all. `is_resent`: the code that it carries has left before; None: no.
 -- struct: NewMessage
 
--- Charges each account that can pay for all of its messages in this batch (`charge`), and stores and queues those that are
--- paid for. `old` is the balance that the UPDATE locked: a value that is read beside it, even FOR UPDATE, may have been
--- spent by a concurrent batch.
--- shared: paid_messages
+-- Charges each account that can pay for all of its messages in this batch (`charge`). `old` is the balance that the
+-- UPDATE locked: a value that is read beside it, even FOR UPDATE, may have been spent by a concurrent batch.
+-- shared: paid
 paid AS (
     UPDATE balance AS b
     SET gift_micro = b.gift_micro - least(b.gift_micro, a.total_micro),
@@ -18,13 +17,16 @@ paid AS (
 ), fresh AS MATERIALIZED (
     SELECT m.*, m.price_micro * m.segments AS charge_micro,
         greatest(0, least(m.price_micro * m.segments, p.gift_micro - m.before_micro)) AS from_gift_micro
-    FROM unnest(:messages OF new_message, :before_micro) AS m (
-        account_id bigint, message_id bigint, submission_id bigint, dialect smallint, app_id text, request_id text,
-        raw_number text?, number text, country text, mcc text, mnc text, sender text, text text, encoding smallint,
-        segments smallint, traffic smallint, reference text?, callback_url text?, price_micro bigint, route_id int,
-        carrier_id int, notes text?, validity_s int, registered smallint?, masked_text text?, hold_s int?,
-        is_resent boolean?, before_micro bigint
-    )
+
+-- shared: message_columns
+    account_id bigint, message_id bigint, submission_id bigint, dialect smallint, app_id text, request_id text,
+    raw_number text?, number text, country text, mcc text, mnc text, sender text, text text, encoding smallint,
+    segments smallint, traffic smallint, reference text?, callback_url text?, price_micro bigint, route_id int,
+    carrier_id int, notes text?, validity_s int, registered smallint?, masked_text text?, hold_s int?,
+    is_resent boolean?, before_micro bigint
+
+-- Stores and queues the messages that are paid for.
+-- shared: stored
     JOIN paid AS p USING (account_id)
 ), stored AS (
     INSERT INTO message (
@@ -74,7 +76,11 @@ paid AS (
 WITH charge AS MATERIALIZED (
     SELECT * FROM unnest(:charges) AS a (account_id bigint, total_micro bigint)
 ),
--- here: paid_messages
+-- here: paid
+    FROM unnest(:messages OF new_message, :before_micro) AS m (
+        -- here: message_columns
+    )
+-- here: stored
 SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
     (SELECT gift_micro + balance_micro + credit_micro FROM balance AS b WHERE b.account_id = a.account_id)
         AS available_micro
@@ -84,12 +90,16 @@ LEFT JOIN paid AS p USING (account_id)
 -- What a batch makes of a limit's use. `ends_ms`: Unix time at which the last window is over. `earlier`: the windows that it was decided by; None: nothing was used before.
 -- struct: NewLimitUse
 
+-- The code that a new message carries. `nth`, `sent_times`: its place among those to its number, and when they were
+-- sent (intake/number_use.py); None: no limit counts it.
+-- struct: NewMessageCode
+
 -- As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits. Gives no
 -- row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with a unique
--- violation when a use without an earlier one has been stored elsewhere meanwhile. Locks are taken in one order by all batches:
--- uses that are stored, balances, new uses.
+-- violation when a use without an earlier one, or a code's place, has been stored elsewhere meanwhile. Locks are taken in
+-- one order by all batches: uses that are stored, balances, new uses and places.
 -- name: submit_on_terms -> rows PaymentRow
--- takes: charges AccountCharge, messages NewMessage, uses NewLimitUse, verifications NewVerification
+-- takes: charges AccountCharge, messages NewMessage, codes NewMessageCode, uses NewLimitUse
 WITH used AS MATERIALIZED (
     SELECT * FROM unnest(:uses OF new_limit_use) AS n (
         account_id bigint, scope smallint, key text, windows text, ends_ms bigint, earlier text?
@@ -106,7 +116,13 @@ WITH used AS MATERIALIZED (
     SELECT * FROM unnest(:charges) AS a (account_id bigint, total_micro bigint)
     WHERE (SELECT count(*) FROM held) = :uses_held::bigint
 ),
--- here: paid_messages
+-- here: paid
+    FROM unnest(:messages OF new_message, :before_micro, :codes OF new_message_code) AS m (
+        -- here: message_columns
+        ; code_text text, template_id bigint?, flow_id bigint?, code_hash bytea, code_sealed bytea?,
+        code_expires_at timestamptz, step_due_at timestamptz?, nth int?, sent_times text?
+    )
+-- here: stored
 , use_changed AS (
     UPDATE limit_use AS u
     SET windows = n.windows, ends_at = to_timestamp(n.ends_ms / 1000.0)
@@ -123,14 +139,14 @@ WITH used AS MATERIALIZED (
     ORDER BY n.account_id, n.scope, n.key
 ), code_added AS (
     INSERT INTO verification (
-        -- here: new_verification_columns
+        account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
+        code_hash, code_sealed, attempts_max, latest_id, created_at, expires_at, step_due_at, nth, sent_times
     )
-    SELECT
-        -- here: new_verification_values
-    FROM unnest(:verifications OF new_verification) AS v (
-        -- here: new_verification_types
-    )
-    JOIN paid AS p USING (account_id)
+    SELECT account_id, message_id, dialect, app_id, number, coalesce(raw_number, number), reference, template_id, flow_id,
+        sender, code_text, code_hash, code_sealed, :CODE_ATTEMPTS_MAX::int, message_id, :now::timestamptz, code_expires_at,
+        step_due_at, nth, sent_times
+    FROM fresh
+    WHERE code_hash IS NOT NULL
 )
 SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
     (SELECT gift_micro + balance_micro + credit_micro FROM balance AS b WHERE b.account_id = a.account_id)
@@ -138,43 +154,39 @@ SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
 FROM charge AS a
 LEFT JOIN paid AS p USING (account_id)
 
--- A code that is to be sent, with its first message's ID.
+-- A code that nothing is sent of, with the ID that its message would have.
 -- struct: NewVerification
 
--- shared: new_verification_columns
-    account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
-    code_hash, code_sealed, attempts_max, latest_id, is_test, created_at, expires_at, step_due_at
-
--- shared: new_verification_values
-    account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
-    code_hash, code_sealed, attempts_max, verification_id, is_test, :now::timestamptz, expires_at, step_due_at
-
--- shared: new_verification_types
-    account_id bigint, verification_id bigint, dialect smallint, app_id text, number text, raw_number text,
-    reference text?, template_id bigint?, flow_id bigint?, sender text, text text, code_hash bytea,
-    code_sealed bytea?, attempts_max smallint, is_test boolean, expires_at timestamptz, step_due_at timestamptz?
-
--- A code of which no message is sent.
+-- A code of a test number.
 -- name: verifications_add
 -- takes: verifications NewVerification
 INSERT INTO verification (
-    -- here: new_verification_columns
+    account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
+    code_hash, code_sealed, attempts_max, latest_id, is_test, created_at, expires_at, step_due_at
 )
-SELECT
-    -- here: new_verification_values
+SELECT account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
+    code_hash, code_sealed, attempts_max, verification_id, is_test, :now::timestamptz, expires_at, step_due_at
 FROM unnest(:verifications OF new_verification) AS v (
-    -- here: new_verification_types
+    account_id bigint, verification_id bigint, dialect smallint, app_id text, number text, raw_number text,
+    reference text?, template_id bigint?, flow_id bigint?, sender text, text text, code_hash bytea,
+    code_sealed bytea?, attempts_max smallint, is_test boolean, expires_at timestamptz, step_due_at timestamptz?
 )
 
--- What is used up of limits. What was never used has no row.
--- name: limits_read -> rows StoredLimitUse
--- takes: keys LimitKey
-SELECT u.account_id, u.scope, u.key, u.windows
-FROM unnest(:keys OF limit_key) AS k (account_id bigint, scope smallint, key text)
-JOIN limit_use AS u
-    ON u.account_id = ANY (ARRAY[k.account_id]) AND u.scope = ANY (ARRAY[k.scope]) AND u.key = ANY (ARRAY[k.key])
+-- The latest code to each number that had any, by the number's place in the batch: which it is of them, and when they were sent.
+-- name: number_uses -> rows StoredNumberUse
+-- not null: place nth sent_times
+-- takes: numbers NumberKey
+SELECT k.place::int AS place, latest.nth, latest.sent_times
+FROM unnest(:numbers OF number_key) WITH ORDINALITY AS k (account_id bigint, app_id text, number text, place)
+CROSS JOIN LATERAL (
+    SELECT v.nth, v.sent_times
+    FROM verification AS v
+    WHERE v.number = k.number AND v.account_id = k.account_id AND v.app_id = k.app_id AND v.nth IS NOT NULL
+    ORDER BY v.nth DESC
+    LIMIT 1
+) AS latest
 
--- The same, locked in the order of the keys.
+-- What is used up of limits, locked in the order of the keys. What was never used has no row.
 -- name: limits_lock -> rows StoredLimitUse
 -- takes: keys LimitKey
 SELECT u.account_id, u.scope, u.key, u.windows

@@ -11,7 +11,17 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, composites, execute, fetch_row, fetch_row_or_none, fetch_rows, single
+from homing.store.rows import (
+    Executor,
+    columns,
+    composites,
+    composites_or_none,
+    execute,
+    fetch_row,
+    fetch_row_or_none,
+    fetch_rows,
+    single,
+)
 
 _SQL: Final = queries.load("intake")
 
@@ -81,8 +91,24 @@ class NewLimitUse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     earlier: str | None
 
 
+class NewMessageCode(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The code that a new message carries. `nth`, `sent_times`: its place among those to its number, and when they
+    were sent (intake/number_use.py); None: no limit counts it.
+    """
+
+    code_text: str
+    template_id: int | None
+    flow_id: int | None
+    code_hash: bytes
+    code_sealed: bytes | None
+    code_expires_at: datetime
+    step_due_at: datetime | None
+    nth: int | None
+    sent_times: str | None
+
+
 class NewVerification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A code that is to be sent, with its first message's ID."""
+    """A code that nothing is sent of, with the ID that its message would have."""
 
     account_id: int
     verification_id: int
@@ -103,8 +129,24 @@ class NewVerification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     step_due_at: datetime | None
 
 
+class NumberKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `number_uses` is given."""
+
+    account_id: int
+    app_id: str
+    number: str
+
+
+class StoredNumberUse(msgspec.Struct, frozen=True, gc=False):
+    """A row of `number_uses`."""
+
+    place: int
+    nth: int
+    sent_times: str
+
+
 class LimitKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `limits_read`, `limits_lock` is given."""
+    """What `limits_lock` is given."""
 
     account_id: int
     scope: int
@@ -112,7 +154,7 @@ class LimitKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class StoredLimitUse(msgspec.Struct, frozen=True, gc=False):
-    """A row of `limits_read`, `limits_lock`."""
+    """A row of `limits_lock`."""
 
     account_id: int
     scope: int
@@ -189,13 +231,13 @@ async def submit_on_terms(
     uses_held: int,
     messages: Sequence[NewMessage],
     before_micro: Sequence[int],
+    codes: Sequence[NewMessageCode | None],
     now: datetime,
-    verifications: Sequence[NewVerification],
 ) -> list[PaymentRow]:
     """As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits.
     Gives no row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with a
-    unique violation when a use without an earlier one has been stored elsewhere meanwhile. Locks are taken in one
-    order by all batches: uses that are stored, balances, new uses.
+    unique violation when a use without an earlier one, or a code's place, has been stored elsewhere meanwhile. Locks
+    are taken in one order by all batches: uses that are stored, balances, new uses and places.
     """
     return await fetch_rows(
         db,
@@ -206,23 +248,25 @@ async def submit_on_terms(
         uses_held,
         composites(messages),
         before_micro,
+        composites_or_none(codes),
         now,
-        composites(verifications),
     )
 
 
 async def verifications_add(db: Executor, *, now: datetime, verifications: Sequence[NewVerification]) -> None:
-    """A code of which no message is sent."""
+    """A code of a test number."""
     await execute(db, _SQL["verifications_add"], now, composites(verifications))
 
 
-async def limits_read(db: Executor, *, keys: Sequence[LimitKey]) -> list[StoredLimitUse]:
-    """What is used up of limits. What was never used has no row."""
-    return await fetch_rows(db, _SQL["limits_read"], StoredLimitUse, composites(keys))
+async def number_uses(db: Executor, *, numbers: Sequence[NumberKey]) -> list[StoredNumberUse]:
+    """The latest code to each number that had any, by the number's place in the batch: which it is of them, and when
+    they were sent.
+    """
+    return await fetch_rows(db, _SQL["number_uses"], StoredNumberUse, composites(numbers))
 
 
 async def limits_lock(db: Executor, *, keys: Sequence[LimitKey]) -> list[StoredLimitUse]:
-    """The same, locked in the order of the keys."""
+    """What is used up of limits, locked in the order of the keys. What was never used has no row."""
     return await fetch_rows(db, _SQL["limits_lock"], StoredLimitUse, composites(keys))
 
 
