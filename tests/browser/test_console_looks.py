@@ -36,6 +36,7 @@ PAGES: Mapping[str, str] = {
     "guard": "/guard",
     "guard-decisions": "/guard/decisions",
     "guard-lists": "/guard/lists",
+    "guard-strictness": "/guard/strictness",
     "conversions": "/conversions",
     "verified": "/verified",
     "users": "/users",
@@ -91,6 +92,13 @@ async def operator(server: Server, console: str) -> Mapping[str, str]:
         await server.client.laaffic(
             account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": number, "content": "Your code"}
         )
+    await server.query(
+        "INSERT INTO guard_backtest (account_id, strictness, made_at, since, until, messages, charge_micro, refused,"
+        " refused_micro, people, people_low, people_high) SELECT $1, n, now(), now() - interval '14 days', now(),"
+        " 98765, 3950600000, 12000 + n, 480000000 + n, CASE WHEN n > 1 THEN 31.4 END, CASE WHEN n > 1 THEN 20 END,"
+        " CASE WHEN n > 1 THEN 47 END FROM generate_series(1, 3) AS n",
+        account.account_id,
+    )
     return viewer.cookies
 
 

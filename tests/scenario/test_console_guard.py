@@ -3,15 +3,18 @@
 import asyncio
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from homing.admin import guard_settings
 from homing.console.live import CONSOLE_SLOW_S
 from homing.guard.rules import RuleMode
+from homing.guard.service import read_strictness
 from homing.guard.snapshot import AddressStanding, GuardSnapshot, Verdict, encode_snapshot
+from homing.guard.strictness import Strictness
 from homing.model import UserRole
 from homing.reasons import Reason, ReasonCode, encode_reason
 from homing.store import statements
+from tests.support.past_traffic import PAST_TRAFFIC
 from tests.support.server import Server
 from tests.support.viewer import Seen, signed_in
 from tests.support.waiting import until
@@ -56,17 +59,17 @@ async def test_modes_are_set_for_one_account_and_a_stale_form_changes_nothing(se
     account = await server.account()
     _name, viewer = await signed_in(console, server.database)
     version = version_of(await viewer.get("/guard"))
-    form = {"version": version, "account": account.name, "mode_range": "2", "mode_burst": "0", "mode_deny": "2"}
+    form = {"version": version, "account": account.name, "mode_range": "1", "mode_burst": "0", "mode_deny": "2"}
     assert "Rules saved." in (await viewer.follow(await viewer.post("/guard", form))).words
-    assert await modes(server, account.account_id) == {"range": RuleMode.BLOCK, "burst": RuleMode.OFF}, (
+    assert await modes(server, account.account_id) == {"range": RuleMode.MONITOR, "burst": RuleMode.OFF}, (
         "what differs alone"
     )
     page = await viewer.get("/guard")
-    assert f"Range only for account {account.name} Block" in page.words
+    assert f"Range only for account {account.name} Monitor" in page.words
     stale = await viewer.post("/guard", {**form, "mode_range": "0"})
     assert stale.status == 422
     assert "Someone else has changed this" in stale.words
-    assert (await modes(server, account.account_id))["range"] is RuleMode.BLOCK
+    assert (await modes(server, account.account_id))["range"] is RuleMode.MONITOR
     await server.query("DELETE FROM guard_mode WHERE account_id = $1", account.account_id)
 
 
@@ -75,7 +78,7 @@ async def test_of_two_operators_who_save_at_once_one_is_told_so(server: Server, 
     viewers = [(await signed_in(console, server.database))[1] for _ in range(2)]
     version = version_of(await viewers[0].get("/guard"))
     await viewers[1].get("/guard")
-    forms = [{"version": version, "account": account.name, "mode_range": mode} for mode in ("2", "0")]
+    forms = [{"version": version, "account": account.name, "mode_range": mode} for mode in ("1", "0")]
     answers = await asyncio.gather(*(viewer.post("/guard", form) for viewer, form in zip(viewers, forms, strict=True)))
     assert sorted(answer.status for answer in answers) == [303, 422]
     (saved,) = [form for form, answer in zip(forms, answers, strict=True) if answer.status == 303]
@@ -271,3 +274,45 @@ async def test_suspected_addresses_are_shown_by_their_hashes_with_the_reason(ser
 
     await until(released, lambda seen: "ip-456789abcd will be released within seconds" in seen.words)
     await until(page, lambda page: "ip-456789abcd" not in page.words)
+
+
+async def test_strictness_is_set_and_what_each_would_have_done_is_calculated_beside_the_pages(
+    server: Server, console: str
+) -> None:
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database)
+    await viewer.get("/guard/strictness")
+    form = {"do": "set", "account": account.name, "strictness": "3"}
+    page = await viewer.follow(await viewer.post("/guard/strictness", form))
+    assert "Strictness saved." in page.words
+    assert f"{account.name} Strict (3 to 1)" in page.words
+    assert (await read_strictness(server.database)).of(account.account_id) is Strictness.STRICT
+    assert (await viewer.post("/guard/strictness", {**form, "strictness": "4"})).status == 422
+    assert (await viewer.post("/guard/strictness", {"do": "backtest", "account": ""})).status == 422
+
+    began = datetime.now(UTC) - timedelta(hours=3)
+    await server.query(PAST_TRAFFIC, account.account_id, began, account.app)
+    await until(
+        lambda: server.query_row("SELECT count(*) FROM stat WHERE account_id = $1 AND grain = 1", account.account_id),
+        lambda row: row["count"] > 0,
+    )
+    started = await viewer.follow(await viewer.post("/guard/strictness", {"do": "backtest", "account": account.name}))
+    assert f"The messages of {account.name} are being calculated." in started.words
+    second = await viewer.follow(await viewer.post("/guard/strictness", {"do": "backtest", "account": account.name}))
+    assert "Another calculation is running." in second.words
+    asked_s = time.monotonic()
+    assert (await viewer.get("/guard")).status == 200
+    assert time.monotonic() - asked_s < 3, "other pages come meanwhile"
+    done = await until(
+        lambda: viewer.get(f"/guard/strictness?account={account.name}"),
+        lambda page: "are being calculated" not in page.words and "5,600" in page.words,
+        within_s=60,
+    )
+    assert "Strict (3 to 1) Set" in done.words
+    _name, reader = await signed_in(console, server.database, role=UserRole.SUPPORT)
+    assert "5,600" in (await reader.get("/guard/strictness")).words
+    refused = await reader.post("/guard/strictness", {"do": "backtest", "account": account.name})
+    assert refused.status == 403
+    removal = {"do": "remove", "account": account.name}
+    assert "Strictness removed." in (await viewer.follow(await viewer.post("/guard/strictness", removal))).words
+    assert (await viewer.post("/guard/strictness", removal)).status == 422

@@ -3,20 +3,22 @@
 import base64
 import itertools
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from homing.api.smpp.statuses import VendorStatus
-from homing.guard.service import restore_addresses
+from homing.guard.service import read_strictness, restore_addresses
+from homing.guard.strictness import Strictness
 from homing.i18n.reasons import reason_text
 from homing.model import GuardAction, PushKind
 from homing.reasons import Reason, ReasonCode, decode_reason
 from homing.smpp.statuses import CommandStatus
 from tests.support.command import homing, homing_json
 from tests.support.esme import bound
+from tests.support.past_traffic import PAST_TRAFFIC
 from tests.support.server import QUEUED, Account, Server, migrated_database, running
 from tests.support.sink import Sink
 from tests.support.v1 import v1_client
@@ -346,3 +348,42 @@ async def test_many_numbers_from_one_address_are_recorded_with_the_reason_and_wi
     assert first["scope"].startswith("ip-")
     assert "2606" not in f"{first}"
     assert "from one end user's network" in await command(server, "message", "show", ids[-1])
+
+
+async def test_strictness_is_set_for_an_account_and_removed_again(server: Server, account: Account) -> None:
+    assert "Strictness set to strict" in await command(
+        server, "guard", "strictness", "strict", "--account", account.name
+    )
+    listed = await homing_json(server.dsn, "guard", "strictness", "--account", account.name)
+    assert [(row["account"], row["strictness"]) for row in listed] == [(account.name, "strict")]
+    assert (await read_strictness(server.database)).of(account.account_id) is Strictness.STRICT
+    await command(server, "guard", "strictness", "--account", account.name, "--remove")
+    assert (await read_strictness(server.database)).of(account.account_id) is Strictness.STANDARD
+    with pytest.raises(AssertionError, match="no strictness is set"):
+        await command(server, "guard", "strictness", "--account", account.name, "--remove")
+
+
+async def test_what_each_strictness_would_have_done_is_told_from_the_stored_messages(
+    server: Server, account: Account
+) -> None:
+    began = datetime.now(UTC) - timedelta(hours=3)
+    with pytest.raises(AssertionError, match="had no messages in 14 days"):
+        await command(server, "guard", "suggest", "--account", account.name)
+    await server.query(PAST_TRAFFIC, account.account_id, began, account.app)
+    await until(
+        lambda: server.query_row("SELECT count(*) FROM stat WHERE account_id = $1 AND grain = 1", account.account_id),
+        lambda row: row["count"] > 0,
+    )
+    told = await homing_json(server.dsn, "guard", "suggest", "--account", account.name)
+    reports = {row["strictness"]: row for row in told["strictness"]}
+    assert list(reports) == ["lenient", "standard", "strict"]
+    assert [row["is_set"] for row in reports.values()] == [False, True, False]
+    for row in reports.values():
+        assert row["messages"] == 5_600
+        assert 550 <= row["refused"] <= 620, "the attack, also what of it was refused then"
+        assert row["people"]["low"] <= row["people"]["value"] <= row["people"]["high"] <= 30
+        assert float(row["stopped"]["low"]) <= float(row["stopped"]["value"]) <= 620 * 0.02
+    shown = await command(server, "guard", "suggest")
+    assert account.name in shown, "the latest results of all accounts"
+    cut = await homing_json(server.dsn, "guard", "suggest", "--account", account.name, "--messages", "3000")
+    assert all(0 < row["messages"] <= 3_000 for row in cut["strictness"])

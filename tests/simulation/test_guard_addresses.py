@@ -251,7 +251,13 @@ def test_forged_addresses_end_no_verdict() -> None:
 def model_of() -> AddressModel:
     app = AppState()
     app.reports_conversions = True
-    return AddressModel(GuardPolicy(), lambda _account, _app: app, lambda _account, _app, _network: RATE)
+    policy = GuardPolicy()
+    return AddressModel(
+        policy=policy,
+        app_of=lambda _account, _app: app,
+        rate_of=lambda _account, _app, _network: RATE,
+        needed_nats=lambda _account: policy.flag_nats,
+    )
 
 
 def people_of(minute: int) -> list[AddressDelta]:

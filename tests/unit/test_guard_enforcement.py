@@ -21,6 +21,7 @@ NOW_S = 1_800_000_000.0
 DESTINATION = Destination("ID", "62", "510", "10", "somebody")
 NETWORK = (1, "app", "51010")
 BLOCKING: dict[tuple[int, str], RuleMode] = {(GENERAL, rule): RuleMode.BLOCK for rule in RULES}
+MONITORING = GuardRules({(GENERAL, rule): RuleMode.MONITOR for rule in RULES})
 UNCONVERTED = Reason.of(ReasonCode.GUARD_RANGE_UNCONVERTED, conversions=0, expected=12.9, odds=1600.0)
 FLAGGED = Verdict(UNCONVERTED, NOW_S - 60, NOW_S + 3600)
 LIMITS = NetworkLimits((5, 20, 60), None, None)
@@ -93,7 +94,7 @@ def test_some_messages_pass_to_a_network_that_is_flagged_as_a_whole() -> None:
 
 def test_no_message_is_a_probe_in_monitor_mode() -> None:
     name = (*NETWORK, "628120001")
-    enforcer = enforcer_of(GuardSnapshot(NOW_S, {}, {name: FLAGGED}, due_probes=frozenset({name})), GuardRules())
+    enforcer = enforcer_of(GuardSnapshot(NOW_S, {}, {name: FLAGGED}, due_probes=frozenset({name})), MONITORING)
     assert [decide(enforcer).action for _ in range(2)] == [GuardAction.MONITOR] * 2
 
 
@@ -102,9 +103,9 @@ def test_a_verdict_ends() -> None:
     assert decide(enforcer, at=FLAGGED.until_s + 1) is PASS
 
 
-def test_by_default_all_rules_but_the_deny_list_only_monitor() -> None:
+def test_by_default_all_rules_block() -> None:
     enforcer = enforcer_of(GuardSnapshot(NOW_S, {}, {(*NETWORK, "628120001"): FLAGGED}), GuardRules())
-    assert decide(enforcer).action is GuardAction.MONITOR
+    assert decide(enforcer).action is GuardAction.BLOCK
     denied = enforcer_of(rules=GuardRules(lists=[ListEntry(GENERAL, "country", "ID", False)]))
     assert decide(denied).action is GuardAction.BLOCK
 

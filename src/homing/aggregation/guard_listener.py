@@ -26,6 +26,7 @@ from homing.guard.service import (
     read_country_traffic,
     read_risk_settings,
     read_rules,
+    read_strictness,
     restore_addresses,
     take_addresses,
 )
@@ -133,11 +134,12 @@ class GuardListener:
             self.model.lift_address((row.account_id, row.app_id, row.address), row.lifted_at.timestamp())
 
     async def _read_settings(self, database: Database, now: datetime) -> None:
-        """Operators' rules and risks, and once a day the risks that the days before taught."""
+        """Operators' rules, strictness and risks, and once a day the risks that the days before taught."""
         self._rules = await read_rules(database)
         if self._learned_on != now.date():
             self._learned_risks = learn_risks(await read_country_traffic(database, now))
             self._learned_on = now.date()
+        self.model.set_strictness(await read_strictness(database))
         self.model.set_risks(DestinationRisks(await read_risk_settings(database), self._learned_risks))
         self._risks_s = self._now_s
 

@@ -51,6 +51,7 @@ async def open_console(runtime: Runtime) -> None:
     host, port = config.host_port(settings.console.address)
     await runtime.enter(HttpServer(application=console.application, host=host, port=port, interface=Interfaces.ASGINL))
     runtime.on_close(state.live.close)
+    runtime.on_close(state.backtests.close)
 
 
 async def _open_sending(runtime: Runtime) -> ConsoleSending:

@@ -10,6 +10,7 @@ from homing.admin import guard_settings
 from homing.cli import guard_tables as tables
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.guard_conclusions import CONCLUSION_COMMANDS
+from homing.cli.guard_strictness import STRICTNESS_COMMANDS
 from homing.cli.parameters import AMOUNT, WholeNumberType, account_option
 from homing.cli.show import COUNT, Column, Confirmation, Detail, Reply, Table
 from homing.common.urls import without_password
@@ -27,8 +28,8 @@ MODES = {"off": RuleMode.OFF, "monitor": RuleMode.MONITOR, "block": RuleMode.BLO
 def guard() -> None:
     """SMS pumping (AIT) protection: detections, rules, lists and budgets.
 
-    Number ranges without conversions, or with unusually dense traffic, are suspected of SMS pumping. Every rule only
-    monitors until its mode is set to block.
+    Number ranges without conversions, or with unusually dense traffic, are suspected of SMS pumping and blocked. Rules
+    can be set to monitor only.
 
     \b
     Example:  homing guard show
@@ -242,22 +243,6 @@ async def risks(context: CommandContext, account: str | None) -> Reply:
     return Detail((), {}, parts)
 
 
-@guard.command("suggest")
-@account_option
-@in_context
-async def suggestions(context: CommandContext, account: str | None) -> Reply:
-    """Suggest budgets.
-
-    By country, high enough not to block legitimate traffic of the last 14 days.
-
-    \b
-    Example:  homing guard suggest --account acme
-    """
-    scope = None if account is None else await context.scope(account)
-    rows = await guard_settings.suggestions(context.database, datetime.now(UTC), scope)
-    return Table(tables.SUGGESTIONS, rows, "Not enough conversions in 14 days to suggest budgets.")
-
-
 @guard.command("alert")
 @click.argument("url", required=False)
 @account_option
@@ -312,5 +297,5 @@ async def _list(
     return Confirmation(f"{kind} {value} added to the {list_name} list for {account or 'all accounts'}.", values)
 
 
-for command in CONCLUSION_COMMANDS:
+for command in (*CONCLUSION_COMMANDS, *STRICTNESS_COMMANDS):
     guard.add_command(command)

@@ -1,5 +1,8 @@
 """What `homing guard` prints: the columns of its tables."""
 
+from collections.abc import Callable
+
+from homing.admin.guard_strictness import Between
 from homing.cli.show import (
     COUNT,
     MONEY,
@@ -15,8 +18,10 @@ from homing.cli.show import (
     ColumnKind,
     enum_kind,
 )
+from homing.common import money
 from homing.guard.risk import RiskLevel
 from homing.guard.rules import RuleMode
+from homing.guard.strictness import Strictness
 from homing.model import GuardAction
 
 RULES_SET = (
@@ -109,6 +114,36 @@ ADDRESSES = (
     Column("since", "Since (UTC)", RECENT),
     Column("until", "Until (UTC)", RECENT),
 )
+STRICTNESS = (
+    Column("account", "For", SCOPE),
+    Column("strictness", "Strictness", enum_kind(Strictness)),
+)
+
+
+def _interval(amount: Callable[[float], object]) -> ColumnKind:
+    """An estimate with its interval."""
+    return ColumnKind(
+        text=lambda between: f"{amount(between.value)} ({amount(between.low)} to {amount(between.high)})",
+        json=lambda between: {name: amount(getattr(between, name)) for name in Between.__struct_fields__},
+        members=Between.__struct_fields__,
+        absent="not known",
+        right=True,
+    )
+
+
+STRICTNESS_REPORT = (
+    Column("account", "Account"),
+    Column("strictness", "Strictness", enum_kind(Strictness), is_key=True),
+    Column("is_set", "Set", YES),
+    Column("since", "Since (UTC)", RECENT),
+    Column("until", programs_only=True),
+    Column("made_at", programs_only=True),
+    Column("messages", "Messages", COUNT),
+    Column("refused", "Blocked", COUNT),
+    Column("refused_charge_micro", "Their charge", MONEY),
+    Column("people", "Of these people", _interval(round)),
+    Column("stopped_micro", "Pumping stopped", _interval(lambda micro: money.fixed(round(micro)))),
+)
 SUGGESTIONS = (
     Column("account", "Account"),
     Column("country", "Country"),
@@ -116,5 +151,5 @@ SUGGESTIONS = (
     Column("hours", "Hours of data", COUNT),
     Column("people", "Legitimate messages blocked", COUNT),
     Column("refused", "Messages blocked", COUNT),
-    Column("refused_micro", "Their charge", MONEY),
+    Column("refused_charge_micro", "Their charge", MONEY),
 )

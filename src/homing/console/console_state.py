@@ -12,6 +12,7 @@ from homing.common.networks import Network
 from homing.common.password_guard import PasswordGuard
 from homing.common.slots import Slots
 from homing.common.token_bucket import TokenBuckets
+from homing.console.backtests import GuardBacktests
 from homing.console.languages import Languages
 from homing.console.live import LiveUpdates
 from homing.console.sending import ConsoleSending
@@ -60,6 +61,7 @@ class ConsoleState:
         self.url = url
         self.settings = settings
         self.live = LiveUpdates(database, clock)
+        self.backtests = GuardBacktests(database, clock)
         self.languages = Languages()
         self.passwords = Passwords()
         self.guard = PasswordGuard()

@@ -108,10 +108,14 @@ class _AddressState:
 class AddressModel:
     """Verdicts on addresses and prefixes, and how many unverified messages each of the busy ones may have."""
 
-    def __init__(self, policy: GuardPolicy, app_of: AppOf, rate_of: RateOf) -> None:
+    def __init__(
+        self, *, policy: GuardPolicy, app_of: AppOf, rate_of: RateOf, needed_nats: Callable[[int], float]
+    ) -> None:
+        """`needed_nats`: the log odds from which an account's addresses are flagged."""
         self._policy = policy
         self._app_of = app_of
         self._rate_of = rate_of
+        self._needed_nats = needed_nats
         self._states: dict[AddressKey, _AddressState] = {}  # the latest observed last
         self._ratios: dict[tuple[int, str], ConversionRatios] = {}
         self._observed: set[AddressKey] = set()
@@ -254,7 +258,7 @@ class AddressModel:
             if nats < policy.clear_nats:  # late conversions, or those of messages that were only monitored
                 state.times_flagged -= 1
                 del self._verdicts[key]
-        elif nats >= policy.flag_nats:
+        elif nats >= self._needed_nats(account_id):
             reason = Reason.of(
                 ReasonCode.GUARD_ADDRESS_UNCONVERTED,
                 part=state.part,

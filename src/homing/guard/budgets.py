@@ -79,14 +79,14 @@ class TrafficHour(msgspec.Struct, frozen=True):
 
 class BudgetSuggestion(msgspec.Struct, frozen=True):
     """`hour_messages`: the budget; in `hours` hours with traffic it would have refused `refused` messages worth
-    `refused_micro`, and `people` of them are estimated to have been genuine.
+    `refused_charge_micro`, and `people` of them are estimated to have been genuine.
     """
 
     hour_messages: int
     hours: int
     people: int
     refused: int
-    refused_micro: int
+    refused_charge_micro: int
 
 
 def suggest_budget(hours: Iterable[TrafficHour]) -> BudgetSuggestion | None:
@@ -104,8 +104,8 @@ def suggest_budget(hours: Iterable[TrafficHour]) -> BudgetSuggestion | None:
     genuine = [min(hour.submitted, ceil(hour.converted / rate)) for hour in busy]
     budget = max(1, ceil(max(genuine) * SUGGESTION_HEADROOM))
     refused = [max(0, hour.submitted - budget) for hour in busy]
-    refused_micro = sum(
+    refused_charge_micro = sum(
         hour.revenue_micro * count // hour.submitted for hour, count in zip(busy, refused, strict=True) if count
     )
     refused_genuine = sum(max(0, count - budget) for count in genuine)
-    return BudgetSuggestion(budget, len(busy), refused_genuine, sum(refused), refused_micro)
+    return BudgetSuggestion(budget, len(busy), refused_genuine, sum(refused), refused_charge_micro)

@@ -30,6 +30,7 @@ from homing.guard.snapshot import (
     Verdict,
 )
 from homing.guard.state import HOUR_MIN, AppState, ModelState, NetworkState, RangeState
+from homing.guard.strictness import StrictnessSettings
 from homing.guard.unseen_places import forget_beyond_limit, unseen_places, update_known_traffic
 from homing.guard.usual_shares import update_ratios
 from homing.reasons import Reason, ReasonCode
@@ -41,25 +42,36 @@ ExpectedRate = Callable[[CellKey, int], float]
 Reporting = Callable[[int, str], str]
 """Whether an account's app reports conversions: "reporting", or something else."""
 VOTES_PER_RANGE: Final = 2.0  # in ten minutes
-NETWORKS_S: Final = 5.0  # between two updates of the networks' limits
-RATIOS_S: Final = 30.0  # between two updates of conversion ratios and expected rates
-WIDE_RANGES_S: Final = 60.0  # between two scorings of the wider ranges
 WATCH_S: Final = 1_800.0  # for which a silent range is scored without further messages
 FAST_SHARE_MAX: Final = 0.1  # of an app's conversions; where more are fast, fast ones are genuine
 NETWORK_MARGIN_NATS: Final = 2.0  # that a verdict on a whole network needs beside a range's
 
 
+class ModelPace(msgspec.Struct, frozen=True):
+    """How often an update does more than score what has changed. Seconds; of service."""
+
+    networks_s: float = 5.0  # between two updates of the networks' limits
+    ratios_s: float = 30.0  # of conversion ratios and expected rates
+    wide_s: float = 60.0  # of the wider ranges' scores, and of what many ranges show together
+
+
 class FraudModel:
     """Evidence by account, app, network and number range, and the verdicts that follow from it."""
 
-    def __init__(self, policy: GuardPolicy | None = None) -> None:
+    def __init__(self, policy: GuardPolicy | None = None, pace: ModelPace | None = None) -> None:
         self._policy = policy or GuardPolicy()
+        self._pace = pace or ModelPace()
         self.state = ModelState(self._policy)
         self._verdicts = self.state.verdicts
         self._scorer = Scorer(self.state)
         self._decay = Decay(self.state)
         self._usage = UsageCounter()
-        self._addresses = AddressModel(self._policy, self.state.app, self._rate_in)
+        self._addresses = AddressModel(
+            policy=self._policy,
+            app_of=self.state.app,
+            rate_of=self._rate_in,
+            needed_nats=self.state.needed_nats,
+        )
         self._observed: set[RangeKey] = set()  # since the last update
         self._observed_wide: set[RangeKey] = set()  # of more than 1,000 numbers
         self._watched: dict[RangeKey, float] = {}  # silent ranges that are scored without further messages, until when
@@ -72,6 +84,13 @@ class FraudModel:
     def set_risks(self, risks: DestinationRisks) -> None:
         """Replaces the risks of destinations, from the next update on."""
         self.state.risks = risks
+
+    def set_strictness(self, strictness: StrictnessSettings) -> None:
+        """Replaces what operators chose, from the next update on. Verdicts that stand keep standing."""
+        if strictness != self.state.strictness:
+            self.state.strictness = strictness
+            for network in self.state.networks.values():
+                network.is_changed = True
 
     def network_countries(self) -> Mapping[NetworkKey, str]:
         """The country of every known network."""
@@ -164,7 +183,7 @@ class FraudModel:
         """Scores the ranges that have changed or aged, and makes the snapshot. Cheap enough for every second."""
         self._now_s = now_s
         minute = int(now_s // 60)
-        if now_s - self._networks_s >= NETWORKS_S:
+        if now_s - self._networks_s >= self._pace.networks_s:
             self._update_networks(now_s, minute, expected_rate, reporting)
         if self._decay.is_due(now_s):
             self._usage.trim(minute)
@@ -197,7 +216,7 @@ class FraudModel:
         """Conversion ratios, expected rates, and what passes to ranges without history."""
         self._networks_s = now_s
         state = self.state
-        is_ratios_due = now_s - self._ratios_s >= RATIOS_S
+        is_ratios_due = now_s - self._ratios_s >= self._pace.ratios_s
         if is_ratios_due:
             passed_s, self._ratios_s = now_s - self._ratios_s if self._ratios_s else 0.0, now_s
             for (account_id, app_id), app in state.apps.items():
@@ -225,7 +244,7 @@ class FraudModel:
             self._watched_at = minute, self._ratios_s
             self._watched = {key: until_s for key, until_s in self._watched.items() if until_s >= now_s}
             keys |= self._watched.keys()
-        if now_s - self._wide_ranges_s >= WIDE_RANGES_S:
+        if now_s - self._wide_ranges_s >= self._pace.wide_s:
             self._wide_ranges_s = now_s
             update_linked_ranges(self.state, minute)
             update_scattered(self.state, now_s, minute)
@@ -302,16 +321,17 @@ class FraudModel:
         if range_state.recent_messages < messages_min or not (is_silent or is_dense):
             return None
         score = scorer.score(network, key, range_state, minute)
-        if score.total >= policy.flag_nats:
+        needed_nats = self.state.needed_nats(key[0])
+        if score.total >= needed_nats:
             self._flag(key, range_state, network, score, now_s)
             return None
         if range_state.level == 0 and is_silent and network.app.reports_conversions:
             largest_silence = scorer.silence(
                 network, range_state.archived_exposure + range_state.recent_messages, score.conversions
             )
-            if score.prior + largest_silence + score.density.nats + policy.rescore_margin_nats >= policy.flag_nats:
+            if score.prior + largest_silence + score.density.nats + policy.rescore_margin_nats >= needed_nats:
                 self._watched[key] = now_s + WATCH_S
-        need_nats = policy.flag_nats - score.prior - score.silence
+        need_nats = needed_nats - score.prior - score.silence
         return scorer.allowance(network, range_state.level, score.density, need_nats)
 
     def _rescore(
@@ -393,7 +413,7 @@ class FraudModel:
         if due <= 0 or conversions / due > policy.network_conversion_ratio_max:
             return None
         nats = self._scorer.prior(network) + self._scorer.silence(network, exposure, conversions)
-        if nats < policy.flag_nats + NETWORK_MARGIN_NATS:
+        if nats < self.state.needed_nats(network.key.account_id) + NETWORK_MARGIN_NATS:
             return None
         network.clear_cohorts()
         self._verdicts.schedule_probe(network.whole, now_s, 0.0, 0.0, 1)

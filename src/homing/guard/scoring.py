@@ -132,7 +132,7 @@ class Scorer:
         """
         since = int(since_s // 60)
         exposure, conversions = series.exposure(minute, network.exposure_weights(minute), since)
-        odds = self._policy.flag_nats + self.silence(network, exposure, conversions)
+        odds = self._state.needed_nats(network.key.account_id) + self.silence(network, exposure, conversions)
         return series.messages_since(since + 1), conversions, odds
 
     def _conversion_cap(self, range_state: RangeState, minute: int) -> float:
@@ -209,7 +209,7 @@ class Scorer:
         """How many messages a range without history may have in the short window before it would be flagged. Computed
         where the network's messages have changed by a tenth; gives whether it was.
         """
-        need_nats = self._policy.flag_nats - self.prior(network)
+        need_nats = self._state.needed_nats(network.key.account_id) - self.prior(network)
         volume = self._other_messages(network, minute - self._policy.short_window_min, 0.0)
         known_volume, known_need_nats = network.limits_basis
         if need_nats == known_need_nats and abs(volume - known_volume) < 0.1 * volume:

@@ -16,9 +16,10 @@ from homing.guard.enforcement import Enforcer, GuardDecision, GuardRequest
 from homing.guard.risk import CountryTraffic, RiskLevel, RiskSetting
 from homing.guard.rules import CountryBudget, GuardRules, ListEntry, RuleMode
 from homing.guard.snapshot import decode_snapshot
+from homing.guard.strictness import Strictness, StrictnessSettings
 from homing.reasons import encode_reason
 from homing.store import statements
-from homing.store.database import Database
+from homing.store.database import Database, DatabaseConnection
 from homing.store.refreshing import refresh_on_change
 from homing.store.statements.guard import GuardAddressRow, GuardBudgetRow, NewGuardAddress, NewGuardDecision
 from homing.store.statements.intake import NewMessage
@@ -185,6 +186,11 @@ async def read_rules(database: Database) -> GuardRules:
         [ListEntry(row.account_id, row.kind, row.value, row.is_allowed) for row in lists],
         {(row.account_id, row.country): _budget(row) for row in budgets},
     )
+
+
+async def read_strictness(connection: DatabaseConnection | Database) -> StrictnessSettings:
+    rows = await statements.guard.guard_strictness_all(connection)
+    return StrictnessSettings({row.account_id: Strictness(row.strictness) for row in rows})
 
 
 async def read_risk_settings(database: Database) -> Sequence[RiskSetting]:

@@ -9,6 +9,7 @@ from homing.guard.conversions import GUARD_WEIGHT_MINUTES, ConversionDelays, Con
 from homing.guard.policy import LEVELS, GuardPolicy
 from homing.guard.risk import NO_RISKS
 from homing.guard.snapshot import WHOLE_NETWORK, NetworkKey, RangeKey, Verdict
+from homing.guard.strictness import StrictnessSettings
 from homing.routing.cells import CellKey
 from homing.statistics.delta import Delta
 
@@ -386,11 +387,16 @@ class ModelState:
     def __init__(self, policy: GuardPolicy) -> None:
         self.policy = policy
         self.risks = NO_RISKS
+        self.strictness = StrictnessSettings()
         self.apps: dict[tuple[int, str], AppState] = {}
         self.countries: dict[tuple[int, str, str], AreaState] = {}
         self.networks: dict[NetworkKey, NetworkState] = {}
         self.ranges: dict[RangeKey, RangeState] = {}
         self.verdicts = ActiveVerdicts(policy)
+
+    def needed_nats(self, account_id: int) -> float:
+        """The posterior log odds from which an account's ranges and networks are flagged."""
+        return self.policy.flag_nats + self.strictness.evidence_nats(account_id)
 
     def app(self, account_id: int, app_id: str) -> AppState:
         app = self.apps.get((account_id, app_id))

@@ -32,6 +32,7 @@ KINDS: Final = {
     "guard_list": N_("Guard: list"),
     "guard_mode": N_("Guard: rule"),
     "guard_risk": N_("Guard: risk"),
+    "guard_strictness": N_("Guard: strictness"),
     "guard_verdict": N_("Guard: suspected range"),
     "learn_terms": N_("Adaptive routing settings"),
     "price": N_("Price"),

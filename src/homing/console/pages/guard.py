@@ -15,6 +15,7 @@ from homing.console import form_values
 from homing.console.languages import N_
 from homing.console.navigation import STAFF, NavigationEntry, NavigationGroup
 from homing.console.page import Page, PageSection
+from homing.console.pages import guard_strictness
 from homing.console.paging import moment_key, page_of, read_moment_key
 from homing.console.request_context import RequestContext
 from homing.guard.rules import RULES, RuleMode
@@ -325,6 +326,7 @@ SECTION = PageSection(
     (
         Page("/guard", show, change),
         Page("/guard/decisions", show_decisions),
+        Page("/guard/strictness", guard_strictness.show, guard_strictness.change),
         Page("/guard/lists", show_lists, change_lists),
     ),
     (NavigationEntry("/guard", N_("Guard"), NavigationGroup.SETUP, "guard", STAFF),),

@@ -18,6 +18,22 @@ INSERT INTO guard_mode (account_id, rule, mode)
 SELECT :account_id, rule, :mode FROM unnest(:rules::text[]) AS r (rule)
 ON CONFLICT (account_id, rule) DO UPDATE SET mode = excluded.mode, changed_at = now()
 
+-- name: guard_strictness_all -> rows GuardStrictnessRow
+SELECT account_id, strictness FROM guard_strictness
+
+-- name: guard_strictness_of -> rows NamedGuardStrictness
+SELECT s.account_id, a.name AS account, s.strictness
+FROM guard_strictness AS s LEFT JOIN account AS a USING (account_id)
+WHERE :account_id?::bigint IS NULL OR s.account_id IN (:GENERAL, :account_id)
+ORDER BY s.account_id
+
+-- name: guard_strictness_set
+INSERT INTO guard_strictness (account_id, strictness) VALUES (:account_id, :strictness)
+ON CONFLICT (account_id) DO UPDATE SET strictness = excluded.strictness, changed_at = now()
+
+-- name: guard_strictness_remove -> value?
+DELETE FROM guard_strictness WHERE account_id = :account_id RETURNING strictness
+
 -- name: guard_list_set
 INSERT INTO guard_list (account_id, kind, value, is_allowed, note)
 VALUES (:account_id, :kind, :value, :is_allowed, :note)
@@ -398,3 +414,47 @@ DELETE FROM guard_address WHERE message_id < first_id_at(:before)
 
 -- name: guard_account_names -> rows GuardAccountName
 SELECT account_id, name FROM account WHERE account_id = ANY (:account_ids::bigint[])
+
+-- --- past messages through the guard (guard/backtest.py) ---------------------------------------------------------
+
+-- An account's messages of a time, in the order of their ids, with those that the guard refused and which have no row.
+-- A scan and a sort, by nobody but a backtest.
+-- name: guard_past_messages -> stream PastMessageRow
+-- null: credited_at
+SELECT m.message_id, m.app_id, m.number, m.country, m.mcc, m.mnc, m.carrier_id, m.charge_micro, c.credited_at,
+    coalesce(m.is_resent, false) AS is_resent, false AS was_refused
+FROM message AS m
+LEFT JOIN conversion AS c USING (account_id, message_id)
+WHERE m.account_id = :account_id AND m.message_id >= :first_id AND m.message_id < :beyond_id
+UNION ALL
+SELECT d.message_id, d.app_id, d.number, d.country, left(d.network, 3), substr(d.network, 4), 0, d.charge_micro, NULL,
+    false, true
+FROM guard_decision AS d
+WHERE d.account_id = :account_id AND d.action = :GuardAction.BLOCK
+    AND d.message_id >= :first_id AND d.message_id < :beyond_id
+    AND d.at >= accepted_at(:first_id) - interval '1 minute' AND d.at <= accepted_at(:beyond_id) + interval '1 minute'
+ORDER BY message_id
+
+-- name: guard_backtests_write
+-- takes: results NewGuardBacktest
+INSERT INTO guard_backtest (account_id, strictness, made_at, since, until, messages, charge_micro, refused,
+    refused_micro, people, people_low, people_high)
+SELECT account_id, strictness, now(), since, until, messages, charge_micro, refused, refused_micro, people, people_low,
+    people_high
+FROM unnest(:results) AS r (
+    account_id bigint, strictness smallint, since timestamptz, until timestamptz, messages bigint, charge_micro bigint,
+    refused bigint, refused_micro bigint, people double precision?, people_low double precision?,
+    people_high double precision?
+)
+ON CONFLICT (account_id, strictness) DO UPDATE
+SET made_at = excluded.made_at, since = excluded.since, until = excluded.until, messages = excluded.messages,
+    charge_micro = excluded.charge_micro, refused = excluded.refused, refused_micro = excluded.refused_micro,
+    people = excluded.people, people_low = excluded.people_low, people_high = excluded.people_high
+
+-- name: guard_backtests -> rows GuardBacktestRow
+SELECT b.account_id, a.name AS account, b.strictness, b.made_at, b.since, b.until, b.messages, b.charge_micro,
+    b.refused, b.refused_micro, b.people, b.people_low, b.people_high
+FROM guard_backtest AS b
+JOIN account AS a USING (account_id)
+WHERE :account_id?::bigint IS NULL OR b.account_id = :account_id
+ORDER BY a.name, b.strictness

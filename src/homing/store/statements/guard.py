@@ -3,7 +3,7 @@
 Made by tools/sql_bindings.py from sql/guard.sql.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +11,18 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, composites, execute, fetch_row, fetch_row_or_none, fetch_rows, single
+from homing.store.rows import (
+    Executor,
+    Streamer,
+    columns,
+    composites,
+    execute,
+    fetch_row,
+    fetch_row_or_none,
+    fetch_rows,
+    single,
+    stream_rows,
+)
 
 _SQL: Final = queries.load("guard")
 
@@ -42,6 +53,21 @@ class GuardBudgetRow(msgspec.Struct, frozen=True, gc=False):
     day_messages: int | None
     hour_micro: int | None
     day_micro: int | None
+
+
+class GuardStrictnessRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_strictness_all`."""
+
+    account_id: int
+    strictness: int
+
+
+class NamedGuardStrictness(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_strictness_of`."""
+
+    account_id: int
+    account: str | None
+    strictness: int
 
 
 class GuardRiskRow(msgspec.Struct, frozen=True, gc=False):
@@ -371,6 +397,56 @@ class GuardAccountName(msgspec.Struct, frozen=True, gc=False):
     name: str
 
 
+class PastMessageRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_past_messages`."""
+
+    message_id: int
+    app_id: str
+    number: str
+    country: str
+    mcc: str
+    mnc: str
+    carrier_id: int
+    charge_micro: int
+    credited_at: datetime | None
+    is_resent: bool
+    was_refused: bool
+
+
+class NewGuardBacktest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `guard_backtests_write` is given."""
+
+    account_id: int
+    strictness: int
+    since: datetime
+    until: datetime
+    messages: int
+    charge_micro: int
+    refused: int
+    refused_micro: int
+    people: float | None
+    people_low: float | None
+    people_high: float | None
+
+
+class GuardBacktestRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_backtests`."""
+
+    account_id: int
+    account: str
+    strictness: int
+    made_at: datetime
+    since: datetime
+    until: datetime
+    messages: int
+    charge_micro: int
+    refused: int
+    refused_micro: int
+    people: float | None
+    people_low: float | None
+    people_high: float | None
+
+
 async def guard_modes(db: Executor) -> list[GuardModeRow]:
     return await fetch_rows(db, _SQL["guard_modes"], GuardModeRow)
 
@@ -390,6 +466,22 @@ async def guard_modes_hold(db: Executor) -> None:
 
 async def guard_mode_set(db: Executor, *, account_id: int, mode: int, rules: Sequence[str]) -> None:
     await execute(db, _SQL["guard_mode_set"], account_id, mode, rules)
+
+
+async def guard_strictness_all(db: Executor) -> list[GuardStrictnessRow]:
+    return await fetch_rows(db, _SQL["guard_strictness_all"], GuardStrictnessRow)
+
+
+async def guard_strictness_of(db: Executor, *, account_id: int | None) -> list[NamedGuardStrictness]:
+    return await fetch_rows(db, _SQL["guard_strictness_of"], NamedGuardStrictness, account_id)
+
+
+async def guard_strictness_set(db: Executor, *, account_id: int, strictness: int) -> None:
+    await execute(db, _SQL["guard_strictness_set"], account_id, strictness)
+
+
+async def guard_strictness_remove(db: Executor, *, account_id: int) -> int | None:
+    return await fetch_row_or_none(db, _SQL["guard_strictness_remove"], single(int), account_id)
 
 
 async def guard_list_set(db: Executor, *, account_id: int, kind: str, value: str, is_allowed: bool, note: str) -> None:
@@ -682,3 +774,20 @@ async def guard_addresses_forget(db: Executor, *, before: datetime) -> None:
 
 async def guard_account_names(db: Executor, *, account_ids: Sequence[int]) -> list[GuardAccountName]:
     return await fetch_rows(db, _SQL["guard_account_names"], GuardAccountName, account_ids)
+
+
+def guard_past_messages(
+    db: Streamer, *, account_id: int, first_id: int, beyond_id: int
+) -> AsyncIterator[PastMessageRow]:
+    """An account's messages of a time, in the order of their ids, with those that the guard refused and which have
+    no row. A scan and a sort, by nobody but a backtest.
+    """
+    return stream_rows(db, _SQL["guard_past_messages"], PastMessageRow, account_id, first_id, beyond_id)
+
+
+async def guard_backtests_write(db: Executor, *, results: Sequence[NewGuardBacktest]) -> None:
+    await execute(db, _SQL["guard_backtests_write"], *columns(results, 11))
+
+
+async def guard_backtests(db: Executor, *, account_id: int | None) -> list[GuardBacktestRow]:
+    return await fetch_rows(db, _SQL["guard_backtests"], GuardBacktestRow, account_id)

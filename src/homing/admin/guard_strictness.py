@@ -1,0 +1,194 @@
+"""How strict the guard is with an account, and what each strictness would have done with its traffic of late.
+
+`account_id`: whose setting it is; GENERAL: every account's.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from homing import errors
+from homing.common import ids
+from homing.guard.backtest import Backtest, BacktestResult, PastMessage
+from homing.guard.risk import DestinationRisks, learn_risks
+from homing.guard.rules import ListEntry
+from homing.guard.service import read_country_traffic, read_risk_settings, read_strictness
+from homing.guard.strictness import Strictness, StrictnessSettings
+from homing.model import GENERAL
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.guard import GuardBacktestRow, NewGuardBacktest, PastMessageRow
+
+BACKTEST_DAYS: Final = 14
+BACKTEST_WARM_UP_DAYS: Final = 1  # before these, observed and not counted: in service the model has a past as well
+BACKTEST_MESSAGES_MAX: Final = 100_000  # of more, the latest hours alone
+BACKTEST_BATCH: Final = 1_000  # messages, after which others have their turn
+
+
+class Between(msgspec.Struct, frozen=True):
+    """An estimate with the bounds of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class StrictnessReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a strictness would have done with an account's messages from `since` until `until`: how many it would have
+    refused, worth `refused_charge_micro`; how many of these were probably `people`, and what is left of the charge
+    without theirs, `stopped_micro`. None: nothing tells people from an attack. `is_set`: the one that the account has.
+    """
+
+    account: str
+    strictness: Strictness
+    is_set: bool
+    made_at: datetime
+    since: datetime
+    until: datetime
+    messages: int
+    charge_micro: int
+    refused: int
+    refused_charge_micro: int
+    people: Between | None
+    stopped_micro: Between | None
+
+
+async def read_reports(
+    connection: DatabaseConnection | Database, account_id: int | None = None
+) -> Sequence[StrictnessReport]:
+    """The latest of each account, or of one, from the most lenient strictness on."""
+    settings = await read_strictness(connection)
+    rows = await statements.guard.guard_backtests(connection, account_id=account_id)
+    return [_report(row, settings) for row in rows]
+
+
+def _report(row: GuardBacktestRow, settings: StrictnessSettings) -> StrictnessReport:
+    people = stopped = None
+    if row.people is not None and row.people_low is not None and row.people_high is not None:
+        people = Between(row.people, row.people_low, row.people_high)
+        each_micro = row.refused_micro / row.refused if row.refused else 0.0
+        of_attack = [(row.refused - count) * each_micro for count in (row.people, row.people_high, row.people_low)]
+        stopped = Between(*of_attack)
+    return StrictnessReport(
+        account=row.account,
+        strictness=Strictness(row.strictness),
+        is_set=settings.of(row.account_id) == row.strictness,
+        made_at=row.made_at,
+        since=row.since,
+        until=row.until,
+        messages=row.messages,
+        charge_micro=row.charge_micro,
+        refused=row.refused,
+        refused_charge_micro=row.refused_micro,
+        people=people,
+        stopped_micro=stopped,
+    )
+
+
+async def set_strictness(connection: DatabaseConnection | Database, account_id: int, strictness: Strictness) -> None:
+    await statements.guard.guard_strictness_set(connection, account_id=account_id, strictness=int(strictness))
+
+
+async def remove_strictness(connection: DatabaseConnection | Database, account_id: int) -> None:
+    """The general strictness holds again; or, of GENERAL, the standard. Raises `InvalidInput` when none is set."""
+    if await statements.guard.guard_strictness_remove(connection, account_id=account_id) is None:
+        raise errors.InvalidInput("no strictness is set for these accounts")
+
+
+async def backtest(
+    database: Database, account_id: int, now: datetime, messages_max: int = BACKTEST_MESSAGES_MAX
+) -> Sequence[BacktestResult]:
+    """An account's messages of the last 14 days through the guard at each strictness; stored, and returned. Empty: it
+    had none. Of more than `messages_max` the latest hours are taken; 100,000 take a minute or two of a processor.
+    Raises a `PlatformFailure`.
+    """
+    since = await _counted_since(database, account_id, now, messages_max)
+    if since is None:
+        return ()
+    lists = await statements.guard.guard_lists(database)
+    allowed = [
+        ListEntry(row.account_id, row.kind, row.value, row.is_allowed)
+        for row in lists
+        if row.account_id in (GENERAL, account_id)
+    ]
+    risks = DestinationRisks(await read_risk_settings(database), learn_risks(await read_country_traffic(database, now)))
+    guards = Backtest(count_from_s=since.timestamp(), allowed=allowed, risks=risks)
+    async with database.transaction() as transaction:
+        batch: list[PastMessage] = []
+        async for row in statements.guard.guard_past_messages(
+            transaction,
+            account_id=account_id,
+            first_id=_first_id(since - timedelta(days=BACKTEST_WARM_UP_DAYS)),
+            beyond_id=_first_id(now),
+        ):
+            batch.append(_past_message(account_id, row))
+            if len(batch) == BACKTEST_BATCH:
+                await asyncio.to_thread(guards.observe, batch)
+                batch = []
+        await asyncio.to_thread(guards.observe, batch)
+    results = guards.results()
+    if not results[0].messages:
+        return ()
+    await statements.guard.guard_backtests_write(database, results=[_row(account_id, result) for result in results])
+    return results
+
+
+async def _counted_since(database: Database, account_id: int, now: datetime, messages_max: int) -> datetime | None:
+    """The beginning of the hour from which messages are counted; None: the account had none."""
+    end_hour = int(now.timestamp()) // 3600 + 1
+    rows = await statements.guard.guard_hours(
+        database, first_hour=end_hour - BACKTEST_DAYS * 24, beyond_hour=end_hour, account_id=account_id
+    )
+    by_hour: dict[int, int] = {}
+    for row in rows:
+        by_hour[row.period] = by_hour.get(row.period, 0) + row.submitted
+    if not by_hour:
+        return None
+    first = max(by_hour)
+    total = 0
+    for hour in sorted(by_hour, reverse=True):
+        total += by_hour[hour]
+        if total > messages_max:
+            break
+        first = hour
+    return datetime.fromtimestamp(first * 3600, UTC)
+
+
+def _first_id(at: datetime) -> int:
+    return ids.first_id_at(int(at.timestamp() * 1000))
+
+
+def _past_message(account_id: int, row: PastMessageRow) -> PastMessage:
+    return PastMessage(
+        account_id=account_id,
+        message_id=row.message_id,
+        app_id=row.app_id,
+        number=row.number,
+        country=row.country,
+        mcc=row.mcc,
+        mnc=row.mnc,
+        carrier_id=row.carrier_id,
+        charge_micro=row.charge_micro,
+        credited_s=None if row.credited_at is None else row.credited_at.timestamp(),
+        is_resent=row.is_resent,
+        was_refused=row.was_refused,
+    )
+
+
+def _row(account_id: int, result: BacktestResult) -> NewGuardBacktest:
+    return NewGuardBacktest(
+        account_id=account_id,
+        strictness=int(result.strictness),
+        since=datetime.fromtimestamp(result.since_s, UTC),
+        until=datetime.fromtimestamp(result.until_s, UTC),
+        messages=result.messages,
+        charge_micro=result.charge_micro,
+        refused=result.refused,
+        refused_micro=result.refused_micro,
+        people=result.people,
+        people_low=result.people_low,
+        people_high=result.people_high,
+    )
