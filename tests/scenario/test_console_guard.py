@@ -305,12 +305,12 @@ async def test_strictness_is_set_and_what_each_would_have_done_is_calculated_bes
     assert time.monotonic() - asked_s < 3, "other pages come meanwhile"
     done = await until(
         lambda: viewer.get(f"/guard/strictness?account={account.name}"),
-        lambda page: "are being calculated" not in page.words and "5,600" in page.words,
+        lambda page: "are being calculated" not in page.words and "2,800" in page.words,
         within_s=60,
     )
     assert "Strict (3 to 1) Set" in done.words
     _name, reader = await signed_in(console, server.database, role=UserRole.SUPPORT)
-    assert "5,600" in (await reader.get("/guard/strictness")).words
+    assert "2,800" in (await reader.get("/guard/strictness")).words
     refused = await reader.post("/guard/strictness", {"do": "backtest", "account": account.name})
     assert refused.status == 403
     removal = {"do": "remove", "account": account.name}

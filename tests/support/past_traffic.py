@@ -2,12 +2,12 @@
 
 PAST_TRAFFIC = """
 WITH sent AS (
-    SELECT n, n > 5000 AS is_attack, first_id_at($2) + (n % 5000)::bigint * 8192000 + n AS message_id,
-        CASE WHEN n > 5000 THEN '628127700' || lpad((n * 7 % 1000)::text, 3, '0')
+    SELECT n, n > 2500 AS is_attack, first_id_at($2) + (n % 2500)::bigint * 16384000 + n AS message_id,
+        CASE WHEN n > 2500 THEN '628127700' || lpad((n * 7 % 1000)::text, 3, '0')
             ELSE '62812' || lpad((n * 7919 % 9999991)::text, 7, '0') END AS number
-    FROM generate_series(1, 5600) AS n
+    FROM generate_series(1, 2800) AS n
 ), shifted AS (
-    SELECT n, is_attack, number, message_id + CASE WHEN is_attack THEN 8192000 * 4000::bigint ELSE 0 END AS message_id
+    SELECT n, is_attack, number, message_id + CASE WHEN is_attack THEN 16384000 * 2000::bigint ELSE 0 END AS message_id
     FROM sent
 ), added AS (
     INSERT INTO message (account_id, message_id, submission_id, dialect, app_id, request_id, number, country, mcc, mnc,
@@ -30,6 +30,6 @@ INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network
     revenue_micro)
 SELECT $1, accepted_minute(message_id), 1, $3, 'ID', '51010', left(number, -3), '', 1, 20000 FROM shifted
 """
-"""Since three hours (`$2`) a message each two seconds to people, of whom four in five enter the code; and in the last
-hour six hundred to one range, each two seconds, of which the guard of then refused every other.
+"""Since three hours (`$2`) a message each four seconds to people, of whom four in five enter the code; and in the last
+hour three hundred to one range, each four seconds, of which the guard of then refused every other.
 """
