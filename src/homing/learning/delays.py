@@ -220,6 +220,7 @@ class DelayHistograms:
         prior = self._policy.delays_prior
         own: Sequence[float] = NO_COUNTS
         borrowed = blended = [0.0] * FINITE
+        is_known = False
         for key in keys:
             parent_total = sum(blended)
             weight = prior / parent_total if parent_total > prior else 1.0
@@ -227,7 +228,8 @@ class DelayHistograms:
             blended = [
                 own_count + borrowed_count for own_count, borrowed_count in zip(own[:FINITE], borrowed, strict=True)
             ]
-        if sum(blended) < self._policy.delays_min:
+            is_known = is_known or sum(blended) >= self._policy.delays_min
+        if not is_known:
             return self._default
         return curves_of(own, borrowed, self._policy.complete_share)
 
