@@ -30,6 +30,7 @@ class ReasonCode(enum.StrEnum):
     GUARD_RANGE_DENSE = "guard.range_dense"
     GUARD_NETWORK_UNCONVERTED = "guard.network_unconverted"
     GUARD_NETWORK_SCATTERED = "guard.network_scattered"
+    GUARD_CLOSED = "guard.closed"
     GUARD_MONITORED = "guard.monitored"  # the message went, and would be refused in the mode `block`
     ROUTE_SHARES = "route.shares"
     ROUTE_NOTHING_LEARNT = "route.nothing_learnt"

@@ -12,7 +12,7 @@ from homing.guard.model import FraudModel
 from homing.guard.policy import GuardPolicy
 from homing.guard.rules import RULES, GuardRules, RuleMode
 from homing.guard.scattered import update_scattered
-from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkLimits, UnseenPlaces, Verdict
+from homing.guard.snapshot import WHOLE_NETWORK, ClosedRanges, GuardSnapshot, NetworkLimits, UnseenPlaces, Verdict
 from homing.guard.state import ModelState, NetworkState, RangeState
 from homing.guard.unseen_places import BEYOND_LIMIT_HALF_LIFE_S, QUICK_SHARE_MIN, forget_beyond_limit, unseen_places
 from homing.guard.usual_shares import outage_weights, update_ratios
@@ -354,11 +354,10 @@ def updated(model: FraudModel, now_s: float, reporting: str = "reporting") -> Gu
 
 
 def test_a_notice_that_an_operator_lifted_does_not_come_back_of_the_same_messages() -> None:
-    model, network = model_with_scattered_attack()
+    model, _network = model_with_scattered_attack()
     model.lift((1, "app", "51010", WHOLE_NETWORK))
     snapshot = updated(model, NOW_S + 61)
     assert snapshot.networks[1, "app", "51010"].notice is None
-    assert network.times_scattered == 0
 
 
 def test_ranges_of_an_app_that_no_longer_reports_do_not_wait_for_conversions() -> None:
@@ -371,11 +370,149 @@ def test_ranges_of_an_app_that_no_longer_reports_do_not_wait_for_conversions() -
     assert network.notice is None
 
 
-def test_ranges_that_converted_keep_their_limit_in_a_scattered_attack() -> None:
+def test_a_range_that_converted_has_one_open_message_in_a_scattered_attack_and_more_where_more_is_usual() -> None:
     model, network = model_with_scattered_attack()
-    key = (1, "app", "51010", "628129999")
-    model.observe([Delta(MINUTE, 1, "app", "ID", "51010", key[3], 1, "S", submitted=1)])
-    model.observe([Delta(MINUTE, 1, "app", "ID", "51010", key[3], 1, "S", converted=1)])
-    snapshot = updated(model, NOW_S + 2)
-    assert snapshot.networks[key[:3]].ranges[0] == 1
-    assert snapshot.allowances[key].limit == network.range_limits[0] > 1
+    quiet, busy = (1, "app", "51010", "628129998"), (1, "app", "51010", "628129999")
+    for key in (quiet, busy):
+        model.observe([Delta(MINUTE, 1, "app", "ID", "51010", key[3], 1, "S", submitted=3)])
+        model.observe([Delta(MINUTE, 1, "app", "ID", "51010", key[3], 1, "S", converted=2)])
+    model.state.ranges[busy].history, network.capped.archived_messages = 200.0, 2_000.0
+    allowances = updated(model, NOW_S + 2).allowances
+    assert (allowances[quiet].counted, allowances[quiet].limit) == (1.0, 1.0)
+    assert allowances[busy].limit > 5.0
+
+
+def test_people_who_ask_again_in_an_outage_are_no_scattered_attack() -> None:
+    """Of three people of a network two get no code and ask for another: its conversions are missing."""
+    alarms = {}
+    for name, conversions in (("outage", 0.0), ("attack", 240.0)):
+        state, network = network_with(0, 0)
+        network.range_counts[0], network.usual_share = 10_000.0, 0.2
+        other = state.network(1, "app", "ID", "51001")
+        other.rate = 0.8
+        for digits, messages, converted in (
+            *((f"62812{n:04}", 2.0, 0.0) for n in range(200)),
+            *((f"62813{n:04}", 1.0, conversions / 300) for n in range(300)),
+            *((f"62815{n:04}", 1.0, 0.8) for n in range(1_200)),
+        ):
+            code = "51001" if digits.startswith("62815") else "51010"
+            range_state = state.ranges[1, "app", code, digits] = RangeState(digits, 0)
+            range_state.observed_s = NOW_S
+            cohort = range_state.cohort(MINUTE - 8, True)
+            cohort.messages, cohort.conversions = messages, converted
+        update_scattered(state, NOW_S, MINUTE)
+        alarms[name] = network.notice is not None
+    assert alarms == {"outage": False, "attack": True}
+
+
+def test_ranges_that_are_used_over_and_over_are_no_scattered_attack() -> None:
+    state, network = network_with(0, 0)
+    network.range_counts[0] = 10_000.0
+    for n in range(300):
+        range_state = state.ranges[1, "app", "51010", f"62812{n:04}"] = RangeState(f"62812{n:04}", 0)
+        range_state.observed_s = NOW_S
+        range_state.cohort(MINUTE - 10, True).messages = 2.0
+        range_state.cohort(MINUTE - 40, True).messages = 1.0
+    update_scattered(state, NOW_S, MINUTE)
+    assert network.notice is None
+
+
+def test_an_attack_on_a_new_network_does_not_make_it_look_small() -> None:
+    """Of four messages to each range, as many coincide as in a network of some hundred; but none that are apart."""
+    state, network = network_with(0, 0)
+    network.range_counts[0] = 80.0
+    for n in range(300):
+        range_state = state.ranges[1, "app", "51010", f"62812{n:04}"] = RangeState(f"62812{n:04}", 0)
+        range_state.observed_s = NOW_S
+        range_state.cohort(MINUTE - (3 if n < 100 else 14), True).messages = 4.0
+    update_scattered(state, NOW_S, MINUTE)
+    assert network.notice is not None
+
+
+def test_a_scattered_attack_holds_while_it_goes_on_and_ends_with_conversions() -> None:
+    state, network = network_with(0, 0)
+    network.range_counts[0] = 10_000.0
+    network.scattered_until_s = NOW_S + 60.0
+    for n in range(400):
+        range_state = state.ranges[1, "app", "51010", f"62812{n:04}"] = RangeState(f"62812{n:04}", 0)
+        range_state.observed_s = NOW_S
+        range_state.cohort(MINUTE - 6, True).messages = 1.0
+    update_scattered(state, NOW_S, MINUTE)
+    assert network.scattered_until_s == NOW_S + POLICY.scattered_s
+    for range_state in state.ranges.values():
+        range_state.cohort(MINUTE - 6, True).conversions = 0.79
+    update_scattered(state, NOW_S, MINUTE)
+    assert network.scattered_until_s <= NOW_S
+
+
+def swamped(usual_share: float) -> NetworkState:
+    """A network with so much of the app's people and an attack of 30 messages a minute; the app has 10 people."""
+    state, network = network_with(0, 0)
+    network.usual_share, network.range_counts[0], network.conversions_total = usual_share, 10_000.0, 100.0
+    network.scattered_until_s = NOW_S + 900.0
+    other = state.network(1, "app", "ID", "51001")
+    other.rate = 0.8
+    for n in range(600):
+        range_state = state.ranges[1, "app", "51010", f"62812{n:04}"] = RangeState(f"62812{n:04}", 0)
+        range_state.observed_s = NOW_S
+        range_state.cohort(MINUTE - 1 - n % 20, True).messages = 1.0
+    for n in range(200):
+        range_state = state.ranges[1, "app", "51001", f"62815{n:04}"] = RangeState(f"62815{n:04}", 0)
+        range_state.observed_s = NOW_S
+        cohort = range_state.cohort(MINUTE - 1 - n % 20, True)
+        cohort.messages, cohort.conversions = 1.0, 0.8
+    known = state.ranges[1, "app", "51010", "628149999"] = RangeState("628149999", 0)
+    known.recent_conversions = 2.0
+    update_scattered(state, NOW_S, MINUTE)
+    return network
+
+
+def test_as_many_ranges_are_closed_as_few_of_the_app_s_people_live_in() -> None:
+    few, more = swamped(0.01), swamped(0.1)
+    assert few.closed_share == 1.0
+    assert more.closed_share == pytest.approx(POLICY.flooded_refused / 0.1)
+    assert few.open_ranges == {"628149999"}
+    assert swamped(0.4).closed_share == 0.0, "its people are more than a tenth of the attack"
+
+
+def test_nothing_passes_to_a_closed_range_at_any_try() -> None:
+    closed = ClosedRanges(0.3, 12345, frozenset({"628120000"}))
+    limits = {(*APP, "51010"): NetworkLimits((9_999, 9_999, 9_999), None, None, is_seen=True, closed=closed)}
+    enforcer = Enforcer()
+    enforcer.use_rules(GuardRules({(GENERAL, rule): RuleMode.BLOCK for rule in RULES}))
+    enforcer.use_snapshot(GuardSnapshot(NOW_S, limits, reporting_apps=frozenset({APP})))
+    refused = set()
+    for n in range(3_000):
+        block = f"62812{n // 3:04}"
+        request = GuardRequest(
+            account_id=1,
+            app_id="app",
+            message_id=n,
+            number=f"{block}001",
+            destination=Destination("ID", "62", "510", "10", ""),
+            charge_micro=1,
+        )
+        decision = enforcer.decide(request, NOW_S)
+        if decision.action is GuardAction.BLOCK:
+            assert decision.reason == Reason.of(ReasonCode.GUARD_CLOSED, percent=30)
+            refused.add(block)
+        else:
+            assert block not in refused
+    assert 250 < len(refused) < 350
+    assert "628120000" not in refused
+
+
+def test_an_office_is_released_once_its_first_messages_have_converted() -> None:
+    model, office = FraudModel(), (1, "app", "51010", "628159999")
+    minutes = range(MINUTE - 60, MINUTE)
+    for n in range(1_800):
+        sent = Delta(minutes[n % 60], 1, "app", "ID", "51010", f"62812{n:04}", 1, "S", submitted=1)
+        converted = Delta(minutes[n % 60], 1, "app", "ID", "51010", f"62812{n:04}", 1, "S", converted=int(n % 5 > 0))
+        model.observe([sent, converted])
+    updated(model, NOW_S)
+    for n in range(8):
+        model.observe([Delta(MINUTE + n // 4, 1, "app", "ID", "51010", office[3], 1, "S", submitted=1)])
+    assert office in updated(model, NOW_S + 60).verdicts
+    for n in range(7):
+        model.observe([Delta(MINUTE + n // 4, 1, "app", "ID", "51010", office[3], 1, "S", converted=1)])
+    assert office not in updated(model, NOW_S + 120).verdicts

@@ -12,9 +12,10 @@ import pytest
 
 import homing
 from homing.console.languages import Languages
+from homing.guard.density import Density
 from homing.guard.enforcement import Enforcer, GuardDecision, GuardRequest
 from homing.guard.rules import RULES, CountryBudget, GuardRules, ListEntry, RuleMode
-from homing.guard.scoring import Density, RangeScore
+from homing.guard.scoring import RangeScore
 from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits, UnseenPlaces
 from homing.i18n.phrases import english, render_phrases
 from homing.i18n.reasons import TITLES, WORDINGS, failure_text, reason_phrase, reason_text, reason_title
@@ -198,6 +199,8 @@ def test_the_reasons_of_a_verdict() -> None:
         short_expected=0.125,
         shape=0.5,
         short_room=1.0,
+        long_messages=90.0,
+        long_expected=0.125,
         has_history=False,
     )
     dense, silent = (

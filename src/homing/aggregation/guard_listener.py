@@ -1,6 +1,7 @@
 """The fraud model beside the statistics: it observes every delta; its verdicts, snapshots and state are stored."""
 
 import asyncio
+import secrets
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -57,7 +58,7 @@ class GuardListener:
     def __init__(self, learner: Callable[[], RoutingLearner]) -> None:
         """`learner`: gives the conversion rates to expect of genuine messages."""
         self._learner = learner
-        self.model = FraudModel()
+        self.model = FraudModel(salt=secrets.randbits(64))
         self._is_restored = False
         self._now_s = 0.0
         self._updated_s = self._saved_s = self._deleted_s = self._risks_s = 0.0

@@ -229,6 +229,10 @@ class Enforcer:
         is_counted = not of_block.is_repeat(number)
         is_fresh = now_s - snapshot.made_s <= SNAPSHOT_AGE_S_MAX
         to_wider, to_widest = counts.wide.get(wider, 0), counts.wide.get(widest, 0)
+        if modes[BURST] and is_fresh and decision is PASS and not is_probe:
+            decision = _check_closed(network_limits, block, modes[BURST])
+            if decision.action is GuardAction.BLOCK:
+                return decision
         if modes[BURST] and is_counted and decision is PASS:
             earlier_block = earlier.blocks.get(block)
             allowances = view.allowances if is_fresh else None
@@ -445,6 +449,14 @@ def _over_budget(
     if budget.day_micro is not None and day_micro > budget.day_micro:
         return Reason.of(ReasonCode.GUARD_BUDGET_DAY_MONEY, spent_micro=day_micro, limit_micro=budget.day_micro)
     return None
+
+
+def _check_closed(network_limits: NetworkLimits, block: str, mode: RuleMode) -> GuardDecision:
+    closed = network_limits.closed
+    if closed is None or not closed.has(block):
+        return PASS
+    reason = Reason.of(ReasonCode.GUARD_CLOSED, percent=round(closed.share * 100))
+    return _decision(mode, BURST, reason, block)
 
 
 def _flood(mode: RuleMode, scope: str, unverified: float, limit: float) -> GuardDecision:

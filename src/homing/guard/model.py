@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from homing.common import histogram
+from homing.common.mixing import mix64
 from homing.guard.address_model import AddressDelta, AddressModel
 from homing.guard.budgets import UsageCounter
 from homing.guard.decay import Decay
@@ -23,6 +24,7 @@ from homing.guard.snapshot import (
     WHOLE_NETWORK,
     AddressKey,
     Allowance,
+    ClosedRanges,
     GuardSnapshot,
     NetworkKey,
     NetworkLimits,
@@ -58,9 +60,11 @@ class ModelPace(msgspec.Struct, frozen=True):
 class FraudModel:
     """Evidence by account, app, network and number range, and the verdicts that follow from it."""
 
-    def __init__(self, policy: GuardPolicy | None = None, pace: ModelPace | None = None) -> None:
+    def __init__(self, policy: GuardPolicy | None = None, pace: ModelPace | None = None, salt: int = 0) -> None:
+        """`salt`: a secret of 64 bits, by which it is drawn what is closed in an attack."""
         self._policy = policy or GuardPolicy()
         self._pace = pace or ModelPace()
+        self._salt = salt
         self.state = ModelState(self._policy)
         self._verdicts = self.state.verdicts
         self._scorer = Scorer(self.state)
@@ -276,11 +280,18 @@ class FraudModel:
                 verdict=network.verdict,
                 is_seen=network.is_proven,
                 notice=network.notice,
+                closed=self._closed(network, now_s),
             )
 
+    def _closed(self, network: NetworkState, now_s: float) -> ClosedRanges | None:
+        """Other ranges each hour, so that nobody is kept out for long."""
+        if not network.closed_share:
+            return None
+        return ClosedRanges(network.closed_share, mix64(self._salt ^ int(now_s // 3600)), network.open_ranges)
+
     def _add_scattered_allowances(self, allowances: dict[RangeKey, Allowance], now_s: float, minute: int) -> None:
-        """Of networks with a scattered attack, the ranges that had a message in the short window: without a conversion
-        they get no second; with one they have the limit that is usual.
+        """Of networks with a scattered attack, the ranges that had a message some minutes ago: without a conversion
+        they get no second; with one, as many may be open as are usual there, and at least one.
         """
         for key, network in self.state.networks.items():
             if not network.scattered_until_s:
@@ -289,7 +300,7 @@ class FraudModel:
             if network.scattered_until_s <= now_s or not network.app.reports_conversions:
                 network.end_scattered()
                 continue
-            oldest = minute - self._policy.short_window_min
+            oldest = minute - network.scattered_wait_min
             recent = {digits: latest for digits, latest in network.recent_ranges.items() if latest >= oldest}
             network.recent_ranges = recent
             for digits in recent:
@@ -297,10 +308,10 @@ class FraudModel:
                 range_state = self.state.ranges.get(range_key)
                 if range_state is None:
                     continue
-                if not range_state.recent_conversions:
-                    allowances[range_key] = Allowance(1.0, 1.0)
-                elif range_key not in allowances:
-                    allowances[range_key] = Allowance(0.0, float(network.range_limits[0]))
+                allowance = self._scorer.open_allowance(network, range_state, minute)
+                present = allowances.get(range_key)
+                if present is None or allowance.limit - allowance.counted < present.limit - present.counted:
+                    allowances[range_key] = allowance
 
     # ---- verdicts on ranges
 
@@ -337,8 +348,8 @@ class FraudModel:
     def _rescore(
         self, key: RangeKey, range_state: RangeState, network: NetworkState, verdict: Verdict, minute: int
     ) -> None:
-        """Whether a verdict still holds, by the probes since and by late conversions of earlier messages. Density stays
-        as it was: refused messages are not counted, so that its absence says nothing.
+        """Whether a verdict still holds, by the probes since and by late conversions of earlier messages. Density is
+        that of the messages then: refused ones are not counted, so that its absence says nothing.
         """
         policy = self._policy
         sent, converted, odds = self._scorer.probe_odds(network, range_state, verdict.since_s, minute)
@@ -346,7 +357,9 @@ class FraudModel:
             self._clear(key, range_state, network)
             return
         score = self._scorer.score(network, key, range_state, minute)
-        if score.prior + score.silence + max(score.density.nats, range_state.density_when_flagged) < policy.clear_nats:
+        ratio = score.conversions / score.due if score.due > 0 else 1.0
+        density_nats = self._scorer.density_of_flagged(network, range_state, verdict.since_s, ratio)
+        if score.prior + score.silence + max(score.density.nats, density_nats) < policy.clear_nats:
             range_state.times_flagged = max(0, range_state.times_flagged - 1)
             network.flagged.pop(range_state.digits, None)
             self._verdicts.remove(key)
@@ -362,7 +375,7 @@ class FraudModel:
         shortest_s = max(policy.verdict_s, policy.verdict_gaps * gap_s)
         length_s = min(policy.verdict_s_max, shortest_s * 2**range_state.times_flagged)
         range_state.times_flagged += 1
-        range_state.density_when_flagged = score.density.nats
+        range_state.density_when_flagged = score.density
         verdict = Verdict(score.reason, now_s, now_s + length_s, network.may_block)
         self._verdicts.add(key, verdict, range_state.times_flagged, gap_s)
         network.flagged[range_state.digits] = now_s
@@ -442,7 +455,6 @@ class FraudModel:
         if key[3] == WHOLE_NETWORK:
             if network is not None and network.notice is not None:
                 network.end_scattered()
-                network.times_scattered = 0
                 network.genuine_until_s = self._now_s
                 network.is_changed = True
             if network is not None and network.verdict is not None:

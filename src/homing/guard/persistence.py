@@ -1,7 +1,6 @@
 """The part of the model's state that outlives a process, by network. Pure."""
 
 from collections.abc import Mapping, Sequence
-from math import inf
 
 import msgspec
 
@@ -105,7 +104,6 @@ def restore_verdict(state: ModelState, key: RangeKey, verdict: Verdict) -> None:
         return
     range_state = state.ranges.setdefault(key, RangeState(key[3], 0))
     range_state.times_flagged = max(1, range_state.times_flagged)
-    range_state.density_when_flagged = inf  # no longer known: only probes can end the verdict early
     state.verdicts.add(key, verdict, range_state.times_flagged)
     network.flagged[key[3]] = verdict.since_s
 

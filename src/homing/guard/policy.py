@@ -29,7 +29,7 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     attack_conversion_ratios: tuple[float, ...] = (0.01, 0.2, 0.35, 0.5)  # of the genuine rate, each as likely
     conversion_cap_nats: float = 6.0  # the most that conversions, which can be forged, speak for 1,000 numbers
     conversion_cap_nats_each: float = 3.0  # of a wider range instead, for each voting conversion of its thousands
-    conversions_per_doubling: float = 10.0  # of a range's room: so many conversions at the genuine rate double it
+    conversions_per_doubling: float = 5.0  # of a range's room: so many conversions at the genuine rate double it
     doublings_max: float = 3.0  # of 1,000 numbers in a network whose spread is known, since conversions can be forged
     doublings_max_unknown: float = 10.0  # elsewhere
     doubling_ratios: tuple[float, float] = (0.5, 0.9)  # of the genuine rate, from which conversions count, and in full
@@ -70,11 +70,20 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     linked_nats_max: float = 1.0
 
     # Attacks that use each range for a few messages
-    scattered_ranges_min: float = 60.0  # with two messages and no conversion, in excess of chance
+    scattered_repeats_min: float = 60.0  # to ranges of which nobody converts, in excess of chance
+    scattered_ranges_min: float = 20.0  # on which they fall
     scattered_retries: float = 0.03  # of the messages without a conversion, people who ask again
     scattered_silent: float = 0.1  # of genuine ranges with two messages, those of which nobody converts
-    scattered_s: float = 1_800.0  # for which a second message to a range waits for the first; doubled each time
-    scattered_doublings_max: float = 4.0
+    scattered_s: float = 900.0  # for which a second message to a range waits for the first, and longer while it goes on
+    scattered_share_min: float = 0.15  # of the network's messages, with which it goes on
+    scattered_notice_s: float = 1_800.0  # for which a notice holds
+    scattered_open: float = 3.0  # times a converting range's usual messages that may be open to it meanwhile
+    scattered_waiting: float = 0.03  # of a network's ranges, that wait for a conversion at a time
+    scattered_wait_min: float = 2.0  # minutes that each waits at least
+    closed_factor: float = 15.0  # times the network's people that an attack is, for ranges to be closed
+    scattered_refused: float = 0.02  # of the app's people, who may live in closed ranges
+    flooded_factor: float = 2.0  # times all of the app's people, from which an attack is a flood
+    flooded_refused: float = 0.05  # the same in a flood
 
     # End users' addresses and their prefixes
     address_messages_min: float = 6.0  # to different numbers; with fewer none is flagged

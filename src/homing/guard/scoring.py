@@ -1,10 +1,11 @@
 """Scores of number ranges and networks: the posterior odds of fraud, as prior, silence and density. Pure."""
 
-from math import exp, log, log1p
+from math import exp, inf, log, log1p
 
 import msgspec
 
 from homing.guard.cohorts import CohortSeries
+from homing.guard.density import Density
 from homing.guard.likelihood import density_nats, first_count, silence_nats
 from homing.guard.linked_ranges import stratum
 from homing.guard.policy import LEVELS
@@ -13,23 +14,6 @@ from homing.guard.state import AreaState, ModelState, NetworkState, RangeState
 from homing.reasons import Reason, ReasonCode, rounded
 
 WINDOWS = 2  # the one with more evidence counts, less ln 2 for the choice
-
-
-class Density(msgspec.Struct, frozen=True):
-    """A range's messages against its share of the network's: the `nats` of the window with more evidence, in which
-    `messages` came and `expected` were. `short_messages` and `short_expected`: those of the short window. `shape`: of
-    the negative binomial. `short_room`: how many times the messages of a range without conversions it may have in
-    the short window. Without history the network's limits are the range's own.
-    """
-
-    nats: float
-    messages: float
-    expected: float
-    short_messages: float
-    short_expected: float
-    shape: float
-    short_room: float
-    has_history: bool
 
 
 class RangeScore(msgspec.Struct, frozen=True):
@@ -185,7 +169,26 @@ class Scorer:
             short_expected=short_expected,
             shape=shape,
             short_room=short_room,
+            long_messages=long.messages,
+            long_expected=long_expected,
             has_history=has_history,
+        )
+
+    def density_of_flagged(self, network: NetworkState, range_state: RangeState, since_s: float, ratio: float) -> float:
+        """Of a range with a verdict since then, in nats: messages as they were counted then, since refused ones are
+        not, with the room that the conversions of these messages have made by now.
+        """
+        density, policy, level = range_state.density_when_flagged, self._policy, range_state.level
+        if density is None:
+            return inf
+        minute = int(since_s // 60)
+        short, long = range_state.windows(minute - policy.short_window_min, minute - policy.long_window_min)
+        short_messages = density.short_messages / self._room(network, level, short.conversions, ratio)
+        long_messages = density.long_messages / self._room(network, level, long.conversions, ratio)
+        return max(
+            0.0,
+            self._density_nats(short_messages, density.short_expected, density.shape),
+            self._density_nats(long_messages, density.long_expected, density.shape),
         )
 
     def allowance(self, network: NetworkState, level: int, density: Density, need_nats: float) -> Allowance | None:
@@ -197,6 +200,17 @@ class Scorer:
             return None
         limit = self._limit(density.short_expected, density.shape, need_nats)
         return Allowance(density.short_messages, limit * density.short_room)
+
+    def open_allowance(self, network: NetworkState, range_state: RangeState, minute: int) -> Allowance:
+        """How many messages without a conversion a range may have while an attack is scattered over its network."""
+        if not range_state.recent_conversions and not range_state.archived_conversions:
+            return Allowance(1.0, 1.0)
+        policy = self._policy
+        since = minute - policy.short_window_min
+        short, _long = range_state.windows(since, since)
+        _weight, share, _shape = self._expected_share(network, 0, range_state)
+        usual = policy.scattered_open * share * self._other_messages(network, since, 0.0)
+        return Allowance(max(0.0, short.messages - short.conversions), 1.0 + int(usual))
 
     def missed(self, network: NetworkState, range_state: RangeState, since_s: float, now_s: float) -> float:
         """A range's usual messages of a time in which it was flagged and its own were not counted."""

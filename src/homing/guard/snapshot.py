@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from homing.common.mixing import mix64
 from homing.guard.policy import LEVELS
 from homing.reasons import Reason
 from homing.statistics.delta import Delta
@@ -37,10 +38,26 @@ class Allowance(msgspec.Struct, frozen=True, array_like=True):
     limit: float
 
 
+class ClosedRanges(msgspec.Struct, frozen=True, array_like=True):
+    """That a `share` (0..1) of a network's ranges is closed, but for the `open_ranges` (their digits). Which they are
+    is drawn by `salt`, which nobody outside knows: no other try opens one.
+    """
+
+    share: float
+    salt: int
+    open_ranges: frozenset[str]
+
+    def has(self, digits: str) -> bool:
+        if digits in self.open_ranges:
+            return False
+        return mix64(int(digits) ^ self.salt) < self.share * 2.0**64
+
+
 class NetworkLimits(msgspec.Struct, frozen=True, array_like=True):
     """Limits of an app's messages to a network. `ranges`: by level, for ranges without an allowance of their own.
     `network` and `country`: their unverified messages; None: no limit. `may_block` as in `Verdict`. `is_seen`: people
     of this network converted before. `notice`: what an operator is to know of the network, and which blocks nothing.
+    `closed`: to which ranges nothing passes, while an attack is scattered over the network.
     """
 
     ranges: tuple[int, ...]
@@ -50,6 +67,7 @@ class NetworkLimits(msgspec.Struct, frozen=True, array_like=True):
     may_block: bool = True
     is_seen: bool = False
     notice: Verdict | None = None
+    closed: ClosedRanges | None = None
 
 
 class UnseenPlaces(msgspec.Struct, array_like=True):

@@ -6,6 +6,7 @@ from typing import Final
 from homing.guard.active_verdicts import ActiveVerdicts
 from homing.guard.cohorts import GUARD_COARSE_MINUTES, Cohort, CohortSeries
 from homing.guard.conversions import GUARD_WEIGHT_MINUTES, ConversionDelays, ConversionRatios
+from homing.guard.density import Density
 from homing.guard.policy import LEVELS, GuardPolicy
 from homing.guard.risk import NO_RISKS
 from homing.guard.snapshot import WHOLE_NETWORK, NetworkKey, RangeKey, Verdict
@@ -48,7 +49,7 @@ class RangeState(CohortSeries):
         self.recent_messages = self.recent_conversions = 0.0  # sums of the cohorts, as of about the last fold
         self.observed_s = 0.0
         self.times_flagged = 0
-        self.density_when_flagged = 0.0  # nats
+        self.density_when_flagged: Density | None = None  # None: not known, so that only probes end a verdict early
 
     def count(self, minute: int, submitted: float, limit: int, votes_max: float) -> tuple[float, float]:
         """Counts messages in their ten minutes. Gives how many of them are below the limit, and how many vote."""
@@ -207,6 +208,7 @@ class NetworkState(AreaState):
         "capped",
         "capped_total",
         "carriers",
+        "closed_share",
         "country",
         "flagged",
         "flagged_wide",
@@ -218,6 +220,7 @@ class NetworkState(AreaState):
         "linked_weights",
         "messages_total",
         "notice",
+        "open_ranges",
         "pairs",
         "price_micro",
         "range_counts",
@@ -226,8 +229,9 @@ class NetworkState(AreaState):
         "rate",
         "ratios",
         "recent_ranges",
+        "scattered_per_min",
         "scattered_until_s",
-        "times_scattered",
+        "scattered_wait_min",
         "usual_share",
         "verdict",
     )
@@ -262,7 +266,10 @@ class NetworkState(AreaState):
         # Attacks that are scattered over its ranges (scattered.py)
         self.notice: Verdict | None = None  # which an operator is alerted of, and which blocks nothing
         self.scattered_until_s = 0.0
-        self.times_scattered = 0
+        self.scattered_per_min = 0.0  # the most messages of it a minute that passed
+        self.scattered_wait_min = float(policy.short_window_min)  # for which a second message to a range waits
+        self.closed_share = 0.0  # of its ranges without a conversion
+        self.open_ranges: frozenset[str] = frozenset()  # the digits of the others, where some are closed
         self.genuine_until_s = 0.0  # until when its messages are no such evidence, since an operator lifted a notice
         self.recent_ranges: dict[str, int] = {}  # a range's digits -> minute of its latest message, meanwhile
         self.price_micro = 0.0  # of a message
@@ -320,6 +327,7 @@ class NetworkState(AreaState):
 
     def end_scattered(self) -> None:
         self.scattered_until_s, self.notice = 0.0, None
+        self.closed_share, self.open_ranges = 0.0, frozenset()
         self.recent_ranges.clear()
 
     def capped_since(self, minute: int) -> float:

@@ -33,15 +33,11 @@ def update_ratios(state: ModelState, minute: int) -> None:
 
 
 def _set_usual_shares(networks: Sequence[NetworkState], blocks: Mapping[NetworkState, Mapping[int, Votes]]) -> None:
-    """By the conversions of the last days, since an attack has none. A network with a scattered attack keeps its share:
-    what is refused there cannot convert.
-    """
+    """By the conversions of the last days, since an attack has none."""
     votes = {network: sum([expected for expected, _conversions in blocks[network].values()]) for network in networks}
     all_votes = sum(votes.values())
     all_conversions = sum([network.conversions_total for network in networks])
     for network in networks:
-        if network.scattered_until_s and network.usual_share:
-            continue
         of_votes = votes[network] / all_votes if all_votes > 0 else 0.0
         counted = network.conversions_total + PRIOR_CONVERSIONS * of_votes
         network.usual_share = counted / (all_conversions + PRIOR_CONVERSIONS)

@@ -47,6 +47,9 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
         " attack that uses each range for a few messages; {messages} messages an hour without a conversion, which cost"
         " {spent_micro} an hour"
     ),
+    ReasonCode.GUARD_CLOSED: Phrase(
+        "an attack is scattered over the ranges of the network: {percent} % of those without a conversion are closed"
+    ),
     ReasonCode.GUARD_MONITORED: Phrase('the rule "{rule}" would refuse it ({scope}): {reason}'),
     ReasonCode.ROUTE_SHARES: Phrase("adaptive: drawn of {total} by version {version} of the shares"),
     ReasonCode.ROUTE_NOTHING_LEARNT: Phrase("adaptive: nothing learnt yet, by least cost"),
@@ -168,6 +171,7 @@ TITLES: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.GUARD_RANGE_DENSE: Phrase("Unusually dense range"),
     ReasonCode.GUARD_NETWORK_UNCONVERTED: Phrase("Network without conversions"),
     ReasonCode.GUARD_NETWORK_SCATTERED: Phrase("Attack scattered over ranges"),
+    ReasonCode.GUARD_CLOSED: Phrase("Range closed in a scattered attack"),
 }
 """Titles of the codes by which decisions are counted and filtered."""
 CALL_TITLES: Final[Mapping[ReasonCode, Phrase]] = {
