@@ -36,12 +36,11 @@ def test_a_carrier_that_is_hardly_used_anywhere_seems_no_better_than_it_is() -> 
         for n, cell in enumerate(cells):
             for carrier, messages in ((1, 10), (2, 1 if minute == MINUTE + 8 else 0)):
                 converted = messages // 2 if carrier == 1 else messages * (n % 2)
-                facts = ({"sent": messages}, {"converted": converted, "conversion_bucket": bucket_of(5)})
-                deltas += [
-                    Delta(minute, 7, "app", cell.country, cell.network, "8613800138", carrier, "S", **fact)
-                    for fact in facts
-                    if fact.get("sent") or fact.get("converted")
-                ]
+                where = minute, 7, "app", cell.country, cell.network, "8613800138", carrier, "S"
+                if messages:
+                    deltas.append(Delta(*where, sent=messages))
+                if converted:
+                    deltas.append(Delta(*where, converted=converted, conversion_bucket=bucket_of(5)))
         learner.observe(deltas)
         learner.update((minute + 1) * 60.0)
     (posterior,) = learner.posteriors(cells[0], [2])
