@@ -292,10 +292,6 @@ async def test_strictness_is_set_and_what_each_would_have_done_is_calculated_bes
 
     began = datetime.now(UTC) - timedelta(hours=3)
     await server.query(PAST_TRAFFIC, account.account_id, began, account.app)
-    await until(
-        lambda: server.query_row("SELECT count(*) FROM stat WHERE account_id = $1 AND grain = 1", account.account_id),
-        lambda row: row["count"] > 0,
-    )
     started = await viewer.follow(await viewer.post("/guard/strictness", {"do": "backtest", "account": account.name}))
     assert f"The messages of {account.name} are being calculated." in started.words
     second = await viewer.follow(await viewer.post("/guard/strictness", {"do": "backtest", "account": account.name}))

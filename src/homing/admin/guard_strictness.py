@@ -24,7 +24,7 @@ from homing.store.statements.guard import GuardBacktestRow, NewGuardBacktest, Pa
 
 BACKTEST_DAYS: Final = 14
 BACKTEST_WARM_UP_DAYS: Final = 1  # before these, observed and not counted: in service the model has a past as well
-BACKTEST_MESSAGES_MAX: Final = 100_000  # of more, the latest hours alone
+BACKTEST_MESSAGES_MAX: Final = 100_000  # of more, the latest alone
 BACKTEST_BATCH: Final = 1_000  # messages, after which others have their turn
 
 
@@ -102,12 +102,10 @@ async def backtest(
     database: Database, account_id: int, now: datetime, messages_max: int = BACKTEST_MESSAGES_MAX
 ) -> Sequence[BacktestResult]:
     """An account's messages of the last 14 days through the guard at each strictness; stored, and returned. Empty: it
-    had none. Of more than `messages_max` the latest hours are taken; 100,000 take a minute or two of a processor.
+    had none. Of more than `messages_max` the latest are taken; 100,000 take a minute or two of a processor.
     Raises a `PlatformFailure`.
     """
-    since = await _counted_since(database, account_id, now, messages_max)
-    if since is None:
-        return ()
+    first_id, since = await _span(database, account_id, now, messages_max)
     lists = await statements.guard.guard_lists(database)
     allowed = [
         ListEntry(row.account_id, row.kind, row.value, row.is_allowed)
@@ -121,7 +119,7 @@ async def backtest(
         async for row in statements.guard.guard_past_messages(
             transaction,
             account_id=account_id,
-            first_id=_first_id(since - timedelta(days=BACKTEST_WARM_UP_DAYS)),
+            first_id=first_id,
             beyond_id=_first_id(now),
         ):
             batch.append(_past_message(account_id, row))
@@ -136,25 +134,19 @@ async def backtest(
     return results
 
 
-async def _counted_since(database: Database, account_id: int, now: datetime, messages_max: int) -> datetime | None:
-    """The beginning of the hour from which messages are counted; None: the account had none."""
-    end_hour = int(now.timestamp()) // 3600 + 1
-    rows = await statements.guard.guard_hours(
-        database, first_hour=end_hour - BACKTEST_DAYS * 24, beyond_hour=end_hour, account_id=account_id
+async def _span(database: Database, account_id: int, now: datetime, messages_max: int) -> tuple[int, datetime]:
+    """(the first message's id, from when on they are counted). Where there are more than may be read, the first quarter
+    of the time is what the model begins with.
+    """
+    since = now - timedelta(days=BACKTEST_DAYS)
+    first_id = _first_id(since - timedelta(days=BACKTEST_WARM_UP_DAYS))
+    cut_id = await statements.guard.guard_past_cut(
+        database, account_id=account_id, first_id=first_id, messages_max=messages_max
     )
-    by_hour: dict[int, int] = {}
-    for row in rows:
-        by_hour[row.period] = by_hour.get(row.period, 0) + row.submitted
-    if not by_hour:
-        return None
-    first = max(by_hour)
-    total = 0
-    for hour in sorted(by_hour, reverse=True):
-        total += by_hour[hour]
-        if total > messages_max:
-            break
-        first = hour
-    return datetime.fromtimestamp(first * 3600, UTC)
+    if cut_id is None:
+        return first_id, since
+    cut = datetime.fromtimestamp(ids.id_time_ms(cut_id) / 1000, UTC)
+    return cut_id, max(since, cut + (now - cut) / 4)
 
 
 def _first_id(at: datetime) -> int:

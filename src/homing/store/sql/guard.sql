@@ -417,6 +417,25 @@ SELECT account_id, name FROM account WHERE account_id = ANY (:account_ids::bigin
 
 -- --- past messages through the guard (guard/backtest.py) ---------------------------------------------------------
 
+-- Where an account's latest `messages_max` messages since an id begin, or as many that were refused; null: there are
+-- fewer.
+-- name: guard_past_cut -> value
+-- null: cut_id
+SELECT max(cut.message_id) AS cut_id
+FROM (
+    (
+        SELECT m.message_id FROM message AS m
+        WHERE m.account_id = :account_id AND m.message_id >= :first_id
+        ORDER BY m.message_id DESC OFFSET :messages_max LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT d.message_id FROM guard_decision AS d
+        WHERE d.account_id = :account_id AND d.action = :GuardAction.BLOCK AND d.message_id >= :first_id
+        ORDER BY d.decision_id DESC OFFSET :messages_max LIMIT 1
+    )
+) AS cut
+
 -- An account's messages of a time, in the order of their ids, with those that the guard refused and which have no row.
 -- A scan and a sort, by nobody but a backtest.
 -- name: guard_past_messages -> stream PastMessageRow

@@ -20,6 +20,7 @@ from homing.store.rows import (
     fetch_row,
     fetch_row_or_none,
     fetch_rows,
+    nullable,
     single,
     stream_rows,
 )
@@ -774,6 +775,13 @@ async def guard_addresses_forget(db: Executor, *, before: datetime) -> None:
 
 async def guard_account_names(db: Executor, *, account_ids: Sequence[int]) -> list[GuardAccountName]:
     return await fetch_rows(db, _SQL["guard_account_names"], GuardAccountName, account_ids)
+
+
+async def guard_past_cut(db: Executor, *, account_id: int, first_id: int, messages_max: int) -> int | None:
+    """Where an account's latest `messages_max` messages since an id begin, or as many that were refused; null: there
+    are fewer.
+    """
+    return await fetch_row(db, _SQL["guard_past_cut"], nullable(int), account_id, first_id, messages_max)
 
 
 def guard_past_messages(
