@@ -16,6 +16,7 @@ from homing import errors, limits
 from homing.admin.signing_secrets import make_signing_secret, rotate_signing_secret, signing_key
 from homing.delivery.signing import SigningKey, signed_headers
 from homing.model import PushKind, UserRole
+from homing.store.alarms import CLOCK, PROCESS, STEPPED_BACK, UNREADABLE_SECRETS, raise_alarm, read_alarms
 from tests.support.command import homing, homing_json
 from tests.support.server import Account, Server
 from tests.support.sink import Push, Sink
@@ -308,3 +309,20 @@ async def test_the_programs_in_the_documents_tell_ours_from_others(language: str
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
     assert [line.lower() == "true" for line in out.decode().split()] == [expected for *_case, expected in cases]
+
+
+async def test_the_alarm_of_a_process_that_never_returns_is_over_soon(server: Server) -> None:
+    """It raises the alarm each quarter of a minute while the fault lasts."""
+    await raise_alarm(server.database, PROCESS, UNREADABLE_SECRETS, "a machine that was switched off", {})
+    await raise_alarm(server.database, CLOCK, STEPPED_BACK, "a machine that was switched off", {})
+
+    async def shown() -> set[str]:
+        alarms = await read_alarms(server.database)
+        return {alarm.code for alarm in alarms if alarm.subject == "a machine that was switched off"}
+
+    assert await shown() == {UNREADABLE_SECRETS, STEPPED_BACK}
+    await server.query(
+        "UPDATE alarm SET last_at = now() - interval '3 minutes' WHERE subject = 'a machine that was switched off'"
+    )
+    assert await shown() == set()
+    await server.query("DELETE FROM alarm WHERE subject = 'a machine that was switched off'")

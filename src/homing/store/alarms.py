@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -31,6 +31,9 @@ DISABLED: Final = "disabled"  # an endpoint has only failed for days, and nothin
 UNREADABLE_SECRETS: Final = "unreadable_secrets"  # the process has another key than signing secrets were sealed with
 UNUSABLE: Final = "unusable"  # a carrier's settings are invalid
 RESTARTED: Final = "restarted"  # the process ended and was restarted within the last hour
+REPEATED_CODES: Final = (STEPPED_BACK, UNREADABLE_SECRETS)
+"""Of faults of one process, which raises them again while they last: it may end, and never return to clear them."""
+REPEATED_WITHIN: Final = timedelta(minutes=2)
 
 
 class Alarm(msgspec.Struct, frozen=True):
@@ -75,7 +78,9 @@ async def read_alarms(db: Executor) -> Sequence[Alarm]:
             last_at=row.last_at,
             times=row.times,
         )
-        for row in await statements.alarms.alarms(db, alarms_max=ALARMS_MAX)
+        for row in await statements.alarms.alarms(
+            db, repeated_codes=REPEATED_CODES, repeated_within=REPEATED_WITHIN, alarms_max=ALARMS_MAX
+        )
     ]
 
 

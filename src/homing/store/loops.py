@@ -40,7 +40,9 @@ async def run_supervised(
     """Returns when `work` does. When that fails it is started again after `pause_s`, which doubles up to `pause_s_max`
     while it keeps failing; `on_failure` is called with each failure.
     """
-    first_s, steady = pause_s, None
+    first_s = pause_s
+    # Also at the start: a process of this name may have ended with its alarm standing.
+    steady = asyncio.get_running_loop().create_task(_clear_when_steady(loop, database))
     while True:
         started_s = time.monotonic()
         try:
@@ -55,8 +57,7 @@ async def run_supervised(
             with contextlib.suppress(errors.PlatformFailure):
                 await raise_alarm(database, loop.component, loop.code, loop.subject, description)
         finally:
-            if steady:
-                steady.cancel()
+            steady.cancel()
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, pause_s_max)
         steady = asyncio.get_running_loop().create_task(_clear_when_steady(loop, database))

@@ -10,9 +10,11 @@ SET detail = excluded.detail, last_at = now(), times = alarm.times + 1
 DELETE FROM alarm WHERE component = :component AND (:code?::text IS NULL OR code = :code)
     AND (:subject?::text IS NULL OR subject = :subject)
 
+-- Of codes that a process repeats while its fault lasts (`repeated_codes`), those of a process that has gone are over.
 -- name: alarms -> rows AlarmRow
 SELECT component, code, subject, detail::text AS detail, raised_at, last_at, times
 FROM alarm
-WHERE code <> 'restarted' OR last_at > now() - interval '1 hour'  -- an event, shown for an hour
+WHERE (code <> 'restarted' OR last_at > now() - interval '1 hour')  -- an event, shown for an hour
+    AND (code <> ALL (:repeated_codes::text[]) OR last_at > now() - :repeated_within::interval)
 ORDER BY raised_at, component, code, subject
 LIMIT :alarms_max

@@ -3,7 +3,8 @@
 Made by tools/sql_bindings.py from sql/alarms.sql.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -35,5 +36,10 @@ async def alarm_clear(db: Executor, *, component: str, code: str | None, subject
     await execute(db, _SQL["alarm_clear"], component, code, subject)
 
 
-async def alarms(db: Executor, *, alarms_max: int) -> list[AlarmRow]:
-    return await fetch_rows(db, _SQL["alarms"], AlarmRow, alarms_max)
+async def alarms(
+    db: Executor, *, repeated_codes: Sequence[str], repeated_within: timedelta, alarms_max: int
+) -> list[AlarmRow]:
+    """Of codes that a process repeats while its fault lasts (`repeated_codes`), those of a process that has gone are
+    over.
+    """
+    return await fetch_rows(db, _SQL["alarms"], AlarmRow, repeated_codes, repeated_within, alarms_max)
