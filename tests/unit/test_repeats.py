@@ -154,3 +154,14 @@ def test_repeats_are_not_read_of_apps_that_report_at_once() -> None:
     people = People(report_min=1)
     people.minutes(30, {HONEST: 0.95, LYING: 0.95})
     assert people.learner.repeating_apps() == {}
+
+
+def test_carriers_are_as_good_as_they_are_while_their_traffic_changes_and_reports_are_late() -> None:
+    """Reports come 20 minutes late. The curve's bucket of 15 to 30 minutes says little of when."""
+    people = People(report_min=20)
+    people.minutes(120, {HONEST: 0.95, LYING: 0.95})
+    for _turn in range(4):
+        people.minutes(10, {HONEST: 0.95}, messages=40)
+        assert people.ratio() == pytest.approx(1.0, abs=0.06)
+        people.minutes(10, {LYING: 0.95}, messages=40)
+        assert people.ratio() == pytest.approx(1.0, abs=0.06)

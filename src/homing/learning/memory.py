@@ -29,6 +29,8 @@ CUT_RETAINED: Final = 0.02
 """The part of older data that stays after a cut."""
 CUT_RETAINED_MAX: Final = 5.0  # messages
 
+COMPLETE_SHARE: Final = 0.98
+"""What the curve says is believed from here on, whatever the reports of the same minutes say."""
 FRESH_MIN: Final = 3  # minutes of which it matters when within the minute a message was sent
 Cohort = list[float]
 """Sent, converted, delivered, withdrawn and settled (of conversions' exposure alone), repeated."""
@@ -190,7 +192,7 @@ class CarrierMemory:
     ) -> None:
         """Ages the cohorts and calculates `sums`. Conversions are complete up to `reported_until_s`, receipts and
         repeats up to `now_s`. `repeat_terms` None: the app's repeats are not observed. `progress`: the shares of
-        conversions that have come, where that is more than the curve says.
+        conversions that have come, in place of the curve.
         """
         self._progress = progress
         self._repeats_from = None if repeat_terms is None else repeat_terms.from_minute
@@ -230,7 +232,7 @@ class CarrierMemory:
             start_s, width_s = minute * 60.0, minutes * 60.0
             oldest_s = reported_until_s - start_s
             reported = conversion_delays.mean_between(oldest_s - width_s, oldest_s)[0]
-            open_share = 1.0 - max(reported, self._progress.get(minute // LEARN_COARSE_MINUTES, 0.0))
+            open_share = 1.0 - self._come(minute, reported)
             if open_share <= 0.0:
                 continue
             oldest_s = now_s - start_s
@@ -239,6 +241,12 @@ class CarrierMemory:
             successes += (weight * sent - open_share * cohort[REPEATED]) * scale
             claimed += weight * cohort[DELIVERED]
         return ChannelSums(successes, trials, conversions.windows, claimed)
+
+    def _come(self, minute: int, share: float) -> float:
+        """The share of conversions that has come of a minute's messages. `share`: by the curve."""
+        if share >= COMPLETE_SHARE:
+            return share
+        return self._progress.get(minute // LEARN_COARSE_MINUTES, share)
 
     def cohorts(self) -> Iterator[tuple[int, int, Cohort]]:
         """The first minute of each, its length in minutes, and the cohort."""
@@ -263,8 +271,8 @@ class CarrierMemory:
             else:
                 likely, lower, upper = self._exposures(minute, sent, curves, until_s)
             if channel == CONVERSIONS and self._progress:
-                come = self._progress.get(minute // LEARN_COARSE_MINUTES, 0.0) * sent
-                likely, lower, upper = max(likely, come), max(lower, come), max(upper, come)
+                come = self._come(minute, likely / sent if sent > 0 else 1.0) * sent
+                likely, lower, upper = come, min(lower, come), max(upper, come)
             if channel == CONVERSIONS and cohort[WITHDRAWN] and sent > 0:
                 likely, lower, upper = (_exposure_of(cohort, total / sent) for total in (likely, lower, upper))
                 lower, upper = min(lower, likely), max(likely, upper)
@@ -294,7 +302,7 @@ class CarrierMemory:
                 successes += cohort[index]
                 share = curves.likely.mean_between(age_s - width_s, age_s)
                 if channel == CONVERSIONS and self._progress:
-                    share = max(share, self._progress.get(block, 0.0))
+                    share = self._come(block * LEARN_COARSE_MINUTES, share)
                 exposed = _exposure_of(cohort, share) if channel == CONVERSIONS else cohort[SENT] * share
                 trials += exposed
                 if cohort[SENT] > 0:

@@ -1,7 +1,7 @@
 """How far a customer has come with its reports of conversions, where they are late or in bulk. Pure.
 
-The curve of delays says what has come of messages of an age. A report in bulk is of all ages at once: then more has
-come of fresh messages than the curve says, of all carriers alike, and shares above 1 would make all of them look equal.
+The curve of delays says what has come of messages of an age, as exactly as its buckets are narrow. A report in bulk is
+of all ages at once: then more has come of fresh messages. So the reports of all carriers together say how far they are.
 """
 
 from homing.learning.delays import DelayBounds
