@@ -14,6 +14,7 @@ from homing.guard.rules import RULES, GuardRules, RuleMode
 from homing.guard.scattered import update_scattered
 from homing.guard.snapshot import WHOLE_NETWORK, ClosedRanges, GuardSnapshot, NetworkLimits, UnseenPlaces, Verdict
 from homing.guard.state import ModelState, NetworkState, RangeState
+from homing.guard.strictness import Strictness, StrictnessSettings
 from homing.guard.unseen_places import BEYOND_LIMIT_HALF_LIFE_S, QUICK_SHARE_MIN, forget_beyond_limit, unseen_places
 from homing.guard.usual_shares import outage_weights, update_ratios
 from homing.learning.learner import RoutingLearner
@@ -445,9 +446,10 @@ def test_a_scattered_attack_holds_while_it_goes_on_and_ends_with_conversions() -
     assert network.scattered_until_s <= NOW_S
 
 
-def swamped(usual_share: float) -> NetworkState:
+def swamped(usual_share: float, strictness: Strictness = Strictness.STANDARD) -> NetworkState:
     """A network with so much of the app's people and an attack of 30 messages a minute; the app has 10 people."""
     state, network = network_with(0, 0)
+    state.strictness = StrictnessSettings({GENERAL: strictness})
     network.usual_share, network.range_counts[0], network.conversions_total = usual_share, 10_000.0, 100.0
     network.scattered_until_s = NOW_S + 900.0
     other = state.network(1, "app", "ID", "51001")
@@ -473,6 +475,11 @@ def test_as_many_ranges_are_closed_as_few_of_the_app_s_people_live_in() -> None:
     assert more.closed_share == pytest.approx(POLICY.flooded_refused / 0.1)
     assert few.open_ranges == {"628149999"}
     assert swamped(0.4).closed_share == 0.0, "its people are more than a tenth of the attack"
+
+
+def test_a_lenient_guard_closes_nothing_and_a_strict_one_more() -> None:
+    assert swamped(0.01, Strictness.LENIENT).closed_share == 0.0
+    assert swamped(0.1, Strictness.STRICT).closed_share == pytest.approx(2.0 * swamped(0.1).closed_share)
 
 
 def test_nothing_passes_to_a_closed_range_at_any_try() -> None:

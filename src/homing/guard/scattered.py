@@ -218,6 +218,9 @@ def _close(
         tolerance = policy.scattered_refused
         if sum([network.scattered_per_min * network.rate for network in networks]) >= policy.flooded_factor * per_min:
             tolerance = policy.flooded_refused
+        tolerance *= state.strictness.closed_factor(networks[0].key.account_id)
+        if not tolerance:
+            continue
         swamped = [
             network
             for network in networks
