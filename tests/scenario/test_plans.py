@@ -70,7 +70,6 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "verification_of_message": ("verification", {"account_id", "verification_id"}),
     "verification_by_reference": ("verification", {"reference"}),
     "limits_lock": ("limit_use", {"account_id", "scope", "key"}),
-    "number_uses": ("verification", {"account_id", "app_id", "number"}),
     "submit_on_terms": ("limit_use", {"account_id", "scope", "key"}),
     "answered_calls_remove": ("answered_call", {"account_id", "scope", "key"}),
     "stat_cells_find": (

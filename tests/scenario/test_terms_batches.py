@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -14,10 +13,10 @@ from homing.accounts.profile import Profile
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.intake.commit import LeftOut
 from homing.intake.intake import Intake, SubmitOutcome, utc_now
-from homing.intake.number_use import NumberUse
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import Submission
 from homing.intake.terms import AnswerOnce, CodeSend, EarlierAnswer, SubmissionTerms
+from homing.store.database import DatabaseConnection
 from homing.store.embedded.location import MEMORY_NAME
 from homing.store.statements.intake import NewMessageCode
 from homing.store.submissions import PLACE_KEY, Payment
@@ -46,10 +45,11 @@ def limited(most: int) -> SubmissionTerms:
         code_sealed=b"sealed",
         code_expires_at=utc_now() + timedelta(minutes=5),
         step_due_at=None,
-        nth=None,
-        sent_times=None,
+        resend_of=None,
+        bounds=None,
+        ahead=None,
     )
-    return SubmissionTerms(code=CodeSend(bounds={60: most}, new=code))
+    return SubmissionTerms(code=CodeSend(bounds=((60, most),), new=code))
 
 
 def once(key: str) -> SubmissionTerms:
@@ -108,15 +108,8 @@ async def test_a_limit_that_others_use_up_between_two_rounds_leaves_no_submissio
 
     async def meanwhile() -> None:
         assert await decided(other, [prepared(other, rich)]) == [None]
-        await bank.query(
-            "INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, sender, text,"
-            " code_hash, attempts_max, latest_id, created_at, expires_at, nth, sent_times)"
-            " VALUES ($1, 1, 2, $2, $3, $3, '', '', '', 5, 1, now(), now(), 1,"
-            " json_build_array((extract(epoch FROM now()) * 1000)::bigint))",
-            poor.account_id,
-            poor.name,
-            NUMBER,
-        )
+        async with bank.plain.connection() as connection:
+            await send_elsewhere(connection, poor, 1)
 
     rounds = Interrupted(mine, meanwhile)
     monkeypatch.setattr(mine, "_submit", rounds)
@@ -132,52 +125,57 @@ async def test_a_limit_that_others_use_up_between_two_rounds_leaves_no_submissio
     assert (await bank.prove(poor)).holds
 
 
-def overtaken(meanwhile: Callable[[], Awaitable[None]]) -> Callable[..., Awaitable[NumberUse]]:
-    """`NumberUse.read`, with something done by others after the first."""
-    read, reads = NumberUse.read, []
+async def overtaken(bank: Bank, account: Profile, batch: Sequence[PreparedSubmission], nth: int) -> list[object]:
+    """As `decided`, of a batch that has looked for the number's codes and waits for the balance, while another process
+    sends the number its `nth`.
+    """
+    waiting = (
+        "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with bank.plain.transaction() as other:
+        await other.raw.execute("SELECT FROM balance WHERE account_id = $1 FOR UPDATE", account.account_id)
+        deciding = asyncio.create_task(decided(bank.intakes[0], batch))
+        await until(lambda: bank.query(waiting), lambda rows: rows[0]["n"] > 0)
+        await send_elsewhere(other, account, nth)
+    return await deciding
 
-    async def reading(*arguments: Any) -> NumberUse:
-        use = await read(*arguments)
-        reads.append(use)
-        if len(reads) == 1:
-            await meanwhile()
-        return use
 
-    return reading
+async def send_elsewhere(connection: DatabaseConnection, account: Profile, nth: int) -> None:
+    """What another process stores of a code to the number, the `nth` within a moment."""
+    await connection.raw.execute(
+        "INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, sender, text,"
+        " code_hash, attempts_max, latest_id, created_at, expires_at, nth, sent_times)"
+        " VALUES ($1, 1, 2, $2, $3, $3, '', '', '', 5, 1, now(), now(), $4::int,"
+        " array_fill((extract(epoch FROM now()) * 1000)::bigint, ARRAY[$4::int]))",
+        account.account_id,
+        account.name,
+        NUMBER,
+        nth,
+    )
 
 
 @pytest.mark.parametrize("is_begun", [False, True])
 @pytest.mark.parametrize(("most", "refused"), [(3, []), (2, [errors.NumberLimitReached])])
 async def test_a_limit_that_another_process_uses_between_reading_and_storing_is_kept(
-    bank: Bank, monkeypatch: pytest.MonkeyPatch, most: int, refused: list[object], is_begun: bool
+    bank: Bank, most: int, refused: list[object], is_begun: bool
 ) -> None:
-    account = await bank.account(balance=10 * PRICE_MICRO)
-    mine, other = bank.intakes
+    account, mine = await bank.account(balance=10 * PRICE_MICRO), bank.intakes[0]
     if is_begun:
         most += 1
         assert await decided(mine, [prepared(mine, account, terms=limited(most))]) == [None]
-
-    async def meanwhile() -> None:
-        assert await decided(other, [prepared(other, account, terms=limited(most))]) == [None]
-
-    monkeypatch.setattr(NumberUse, "read", overtaken(meanwhile))
     batch = [prepared(mine, account, terms=limited(most)) for _ in range(2)]
-    outcomes = await decided(mine, [*batch, prepared(mine, account)])
+    outcomes = await overtaken(bank, account, [*batch, prepared(mine, account)], 1 + is_begun)
     assert outcomes == [None, *(refused or [None]), None]
     rows = await bank.query(
-        "SELECT nth, json_array_length(sent_times::json) AS sent FROM verification WHERE account_id = $1 ORDER BY nth",
-        account.account_id,
+        "SELECT nth, cardinality(sent_times) FROM verification WHERE account_id = $1 ORDER BY nth", account.account_id
     )
     assert [tuple(row) for row in rows] == [(nth, nth) for nth in range(1, most + 1)]
-    assert await stored(bank, account) == most + 1
+    assert await stored(bank, account) == most
     assert (await bank.prove(account)).holds
 
 
-async def test_the_database_logs_no_number_of_a_limit_that_another_process_used_first(
-    bank: Bank, monkeypatch: pytest.MonkeyPatch, room: Path
-) -> None:
-    account = await bank.account(balance=10 * PRICE_MICRO)
-    mine, other = bank.intakes
+async def test_the_database_logs_no_number_whose_code_another_process_sent_first(bank: Bank, room: Path) -> None:
+    account, mine = await bank.account(balance=10 * PRICE_MICRO), bank.intakes[0]
     data = room / "postgres"
     log = data / (data / MEMORY_NAME).read_text().strip() / "server.log"
 
@@ -185,12 +183,8 @@ async def test_the_database_logs_no_number_of_a_limit_that_another_process_used_
         files = [each for each in (log.with_name("server.log.1"), log) if each.exists()]
         return [line for file in files for line in file.read_text(errors="replace").splitlines()]
 
-    async def meanwhile() -> None:
-        assert await decided(other, [prepared(other, account, terms=limited(5))]) == [None]
-
-    monkeypatch.setattr(NumberUse, "read", overtaken(meanwhile))
     before = sum(PLACE_KEY in line for line in lines())
-    assert await decided(mine, [prepared(mine, account, terms=limited(5))]) == [None]
+    assert await overtaken(bank, account, [prepared(mine, account, terms=limited(5))], 1) == [None]
     await until(lambda: sum(PLACE_KEY in line for line in lines()), lambda after: after > before)
     assert [line for line in lines() if NUMBER in line] == []
 

@@ -172,7 +172,7 @@ async def test_a_number_gets_one_code_in_half_a_minute_over_all_calls(server: Se
 async def test_the_same_code_goes_out_again(server: Server) -> None:
     client = await v1_client(server)
     made = await started(client)
-    await server.query("UPDATE verification SET sent_times = '[]' WHERE account_id = $1", client.account.account_id)
+    await server.query("UPDATE verification SET sent_times = '{}' WHERE account_id = $1", client.account.account_id)
     path = f"/v1/verifications/{made['id']}"
     replies = await asyncio.gather(*(client.post(f"{path}/resend", key="again") for _ in range(20)))
     assert {(reply.status, reply.body) for reply in replies} == {(200, replies[0].body)}, replies[0].text

@@ -17,7 +17,6 @@ from homing.common.crypto import Vault
 from homing.common.ids import IdSource
 from homing.dialects.registry import DIALECTS
 from homing.intake.intake import utc_now
-from homing.intake.number_use import NumberUse
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import AcceptedMessage
 from homing.intake.terms import AnswerOnce, EarlierAnswer
@@ -360,30 +359,60 @@ async def test_a_limit_counts_any_period_and_not_from_one_border_to_the_next(
     assert await engines.messages() == 4
 
 
-async def test_a_code_sent_again_and_a_new_one_at_once_count_both(
-    engines: Engines, account: Profile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_code_sent_again_and_a_new_one_at_once_count_both(engines: Engines, account: Profile) -> None:
     limits = (SendLimit(unit="hour", period=1, most=3),)
     first = await engines.send(account, number_limits=limits)
-    read, reads = NumberUse.read, []
-
-    async def reading(*arguments: Any) -> NumberUse:
-        reads.append(arguments)
-        use = await read(*arguments)
-        if len(reads) == 1:
-            await engines.send(account, 1, number_limits=limits)
-        return use
-
-    monkeypatch.setattr(NumberUse, "read", reading)
-    await engines.resend(account, first, number_limits=limits)
-    rows = await engines.bank.query("SELECT nth, json_array_length(sent_times::json) AS n FROM verification ORDER BY 1")
+    waiting = (
+        "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with engines.bank.plain.transaction() as other:
+        await other.raw.execute("SELECT FROM balance WHERE account_id = $1 FOR UPDATE", account.account_id)
+        again = asyncio.create_task(engines.resend(account, first, number_limits=limits))
+        await until(lambda: engines.bank.query(waiting), lambda rows: rows[0]["n"] > 0)
+        await other.raw.execute(
+            "INSERT INTO verification (account_id, verification_id, dialect, app_id, number, raw_number, sender, text,"
+            " code_hash, attempts_max, latest_id, created_at, expires_at, nth, sent_times)"
+            " SELECT account_id, 1, dialect, app_id, number, number, '', '', '', 5, 1, now(), now(), 2,"
+            " sent_times || sent_times FROM verification"
+        )
+    await again
+    rows = await engines.bank.query("SELECT nth, cardinality(sent_times) FROM verification ORDER BY nth")
     assert [tuple(row) for row in rows] == [(2, 2), (3, 3)], "the code that left again has moved to the latest place"
     with pytest.raises(errors.NumberLimitReached):
         await engines.send(account, number_limits=limits)
     with pytest.raises(errors.NumberLimitReached):
         await engines.resend(account, first, number_limits=limits)
-    assert await engines.messages() == 3
+    assert await engines.messages() == 2
     assert (await engines.bank.prove(account)).holds
+
+
+async def test_each_of_several_codes_at_once_counts_those_that_are_sent_alone(
+    engines: Engines, account: Profile
+) -> None:
+    hourly = (SendLimit(unit="hour", period=1, most=3),)
+    waits = (SendLimit(unit="second", period=30, most=1), *hourly)
+    outcomes = await asyncio.gather(
+        *(
+            engines.send(account, number_limits=limits)
+            for limits in (hourly, waits, waits, hourly, waits, hourly, hourly)
+        ),
+        return_exceptions=True,
+    )
+    no = errors.NumberLimitReached
+    assert [type(each) for each in outcomes] == [SentCode, no, no, SentCode, no, SentCode, no]
+    assert [each.retry_after_s for each in outcomes if isinstance(each, no)] == [30, 30, 30, 3_600]
+
+
+async def test_an_apps_limit_is_not_used_up_by_what_a_numbers_limit_refuses(engines: Engines, account: Profile) -> None:
+    app = account.apps[account.name]
+    tight = App(app.app_id, app.name, None, None, total_limit=SendLimit(unit="day", period=1, most=2))
+    once = (SendLimit(unit="day", period=1, most=1),)
+    numbers = (NUMBER, NUMBER, "8613800000002", "8613800000003")
+    outcomes = await asyncio.gather(
+        *(engines.send(account, app=tight, number_limits=once, recipient=Recipient(each, each)) for each in numbers),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in outcomes] == [SentCode, errors.NumberLimitReached, SentCode, errors.AppLimitReached]
 
 
 async def test_an_apps_limit_counts_all_numbers_and_a_refusal_uses_up_nothing(

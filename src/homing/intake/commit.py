@@ -12,21 +12,20 @@ import msgspec
 from homing import errors
 from homing.intake.kept_references import KeptReference
 from homing.intake.limit_use import LimitsChanged, LimitUse
-from homing.intake.number_use import Number, NumberPlace, NumberUse
 from homing.intake.prepare import PreparedSubmission
-from homing.intake.terms import NO_BOUNDS, AnswerOnce, EarlierAnswer, LimitTake, SubmissionTerms
+from homing.intake.terms import AnswerOnce, Bounds, CodeSend, EarlierAnswer, LimitTake, SubmissionTerms
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.intake import AnsweredCallKey, NewAnsweredCall, NewMessageCode
+from homing.store.statements.intake import AnsweredCallKey, NewAnsweredCall, NewMessageCode, NumberBound
 from homing.store.statements.verifications import VerificationKey
-from homing.store.submissions import Payment, store_resends, submit_on_terms
+from homing.store.submissions import Payment, submit_on_terms
 
 ANSWERS_KEPT: Final = timedelta(hours=24)
 LeftOut = dict[int, errors.HomingError | EarlierAnswer | None]
 """By `id` of a submission why it is not in the transaction; None: it depends on another, and is tried again.
 """
-Places = dict[int, NumberPlace]
-"""By `id` of a submission: of the code that it sends to a number with limits."""
+Number = tuple[int, str, str]
+"""Account, app and E.164 digits: what limits count codes by."""
 ROUNDS_MAX: Final = 8  # of a transaction that others' limits overtake
 
 
@@ -62,13 +61,10 @@ def _is_light(terms: SubmissionTerms) -> bool:
 async def _commit_light(
     database: Database, batch: Sequence[PreparedSubmission], now: datetime
 ) -> tuple[Mapping[int, Payment], LeftOut]:
-    """No transaction is held open: the statement that stores the batch makes sure that what was read is still so."""
+    """One statement decides and stores all."""
     left_out: LeftOut = {}
     async with database.connection() as connection:
-        number_use = await NumberUse.read(connection, _numbers(batch), now)
-        limit_use = LimitUse(now)
-        places = _take_limits(limit_use, number_use, batch, left_out)
-        payments = await _submit(connection, batch, left_out, limit_use, places, now)
+        payments = await _submit(connection, batch, left_out, LimitUse(now), now)
     _forgive_unpaid(batch, payments, left_out)
     return payments, left_out
 
@@ -81,12 +77,10 @@ async def _commit(
         taken = await _take_keys(transaction, batch, now, left_out)
         limit_use = await LimitUse.lock(transaction, _takes(batch), now)
         await _lock_verifications(transaction, batch, now, left_out)
-        number_use = await NumberUse.read(transaction, _numbers(batch), now)
-        places = _take_limits(limit_use, number_use, batch, left_out)
-        payments = await _submit(transaction, batch, left_out, limit_use, places, now)
+        payments = await _submit(transaction, batch, left_out, limit_use, now)
         stored = [each for each in batch if id(each) not in left_out and payments[each.account_id].is_paid]
         _forgive_unpaid(batch, payments, left_out)
-        await _write_resends(transaction, stored, places, now)
+        await _write_resends(transaction, stored, now)
         kept = {id(prepared) for prepared in stored}
         released = [key for prepared_id, keys in taken.items() if prepared_id not in kept for key in keys]
         if released:
@@ -94,80 +88,118 @@ async def _commit(
     return payments, left_out
 
 
-def _number(prepared: PreparedSubmission) -> Number:
-    """What limits of a single number count the submission's code for."""
-    message = prepared.messages[0]
-    return message.account_id, message.app_id, message.number
-
-
-def _numbers(batch: Iterable[PreparedSubmission]) -> Iterator[Number]:
-    for prepared in batch:
-        if prepared.terms.code is not None and prepared.terms.code.bounds:
-            yield _number(prepared)
-
-
-def _take_limits(
-    limit_use: LimitUse, number_use: NumberUse, batch: Sequence[PreparedSubmission], left_out: LeftOut
-) -> Places:
-    """Each submission takes part in all of its limits or, left out, in none."""
-    places: Places = {}
-    for prepared in batch:
-        terms = prepared.terms
-        bounds = NO_BOUNDS if terms.code is None else terms.code.bounds
-        if (not bounds and not terms.limits) or id(prepared) in left_out:
-            continue
-        after = limit_use.after(prepared.account_id, terms.limits) if terms.limits else {}
-        if isinstance(after, errors.LimitReached):
-            left_out[id(prepared)] = after
-            continue
-        if bounds:
-            number = _number(prepared)
-            place = number_use.place(number, bounds)
-            if isinstance(place, errors.LimitReached):
-                left_out[id(prepared)] = place
-                continue
-            number_use.take(number, place)
-            places[id(prepared)] = place
-        limit_use.take(after)
-    return places
-
-
 async def _submit(
     connection: DatabaseConnection,
     batch: Sequence[PreparedSubmission],
     left_out: LeftOut,
     limit_use: LimitUse,
-    places: Places,
     now: datetime,
 ) -> Mapping[int, Payment]:
-    """Stores what is not left out and can be paid for, with its new codes and its use of limits. Raises
-    `LimitsChanged`.
+    """Stores what fits in its limits and can be paid for, with its codes and its use of limits, and leaves out what
+    does not fit. Raises `LimitsChanged`.
     """
-    remaining = [prepared for prepared in batch if id(prepared) not in left_out]
-    if not remaining:
-        return {}
-    codes = list(chain.from_iterable(_codes(prepared, places) for prepared in remaining))
-    payments = await submit_on_terms(
-        connection,
-        list(chain.from_iterable(prepared.messages for prepared in remaining)),
-        codes=codes if any(codes) else (),
-        uses=limit_use.uses(),
-        now=now,
+    while True:
+        full = _take_limits(limit_use, batch, left_out)
+        remaining = [prepared for prepared in batch if id(prepared) not in left_out and id(prepared) not in full]
+        payments: Mapping[int, Payment] = {}
+        if remaining:
+            codes, bounds = _codes(remaining)
+            payments, waits = await submit_on_terms(
+                connection,
+                list(chain.from_iterable(prepared.messages for prepared in remaining)),
+                codes=codes,
+                bounds=bounds,
+                uses=limit_use.uses(),
+                now=now,
+            )
+            if waits:
+                left_out.update(_refused(remaining, waits))
+                continue
+            if not payments:
+                raise LimitsChanged
+        left_out.update(full)
+        return payments
+
+
+def _take_limits(limit_use: LimitUse, batch: Sequence[PreparedSubmission], left_out: LeftOut) -> LeftOut:
+    """What is refused by limits of an app or account. Each submission takes part in all of its limits, or in none."""
+    limit_use.take_none()
+    full: LeftOut = {}
+    for prepared in batch:
+        if prepared.terms.limits and id(prepared) not in left_out:
+            after = limit_use.after(prepared.account_id, prepared.terms.limits)
+            if isinstance(after, errors.LimitReached):
+                full[id(prepared)] = after
+            else:
+                limit_use.take(after)
+    return full
+
+
+def _codes(batch: Sequence[PreparedSubmission]) -> tuple[Sequence[NewMessageCode | None], Sequence[NumberBound]]:
+    """The code of each of the batch's messages, nothing if none has one; and the bounds that hold for their numbers."""
+    codes: list[NewMessageCode | None] = []
+    kinds: dict[Bounds, int] = {}
+    counts: dict[Number, int] = {}
+    for prepared in batch:
+        code = prepared.terms.code
+        if code is None:
+            codes += [None] * len(prepared.messages)
+            continue
+        carried = code.new
+        if code.bounds:
+            number = _number(prepared)
+            counts[number] = counts.get(number, 0) + 1
+            carried = msgspec.structs.replace(
+                code.new or _again(code),
+                bounds=kinds.setdefault(code.bounds, len(kinds)),
+                ahead=counts[number] - 1,
+            )
+        codes.append(carried)
+    bounds = [
+        NumberBound(kind=kind, period_s=period_s, most=most) for each, kind in kinds.items() for period_s, most in each
+    ]
+    return codes if any(codes) else (), bounds
+
+
+def _again(code: CodeSend) -> NewMessageCode:
+    """Of a message that carries a verification's code again: what limits count."""
+    return NewMessageCode(
+        code_text=None,
+        template_id=None,
+        flow_id=None,
+        code_hash=None,
+        code_sealed=None,
+        code_expires_at=None,
+        step_due_at=None,
+        resend_of=None if code.resend is None else code.resend.verification_id,
+        bounds=None,
+        ahead=None,
     )
-    if not payments:
-        raise LimitsChanged
-    return payments
 
 
-def _codes(prepared: PreparedSubmission, places: Places) -> Sequence[NewMessageCode | None]:
-    """The new code of each of its messages."""
-    code = prepared.terms.code
-    if code is None or code.new is None:
-        return [None] * len(prepared.messages)
-    place = places.get(id(prepared))
-    if place is None:
-        return (code.new,)
-    return (msgspec.structs.replace(code.new, nth=place.nth, sent_times=place.sent_times),)
+def _refused(batch: Iterable[PreparedSubmission], waits: Mapping[int, int]) -> LeftOut:
+    """By `id` of a submission, from the seconds to wait by the messages' IDs.
+
+    The first code that a number has no room for was decided as if it came alone, and so are those behind it within the
+    same bounds. One with other bounds was counted behind codes that are refused: it is tried again.
+    """
+    refused: LeftOut = {}
+    firsts: dict[Number, tuple[Bounds, int]] = {}
+    for prepared in batch:
+        code = prepared.terms.code
+        if code is None or prepared.messages[0].message_id not in waits:
+            continue
+        first = (code.bounds, waits[prepared.messages[0].message_id])
+        bounds, wait_s = firsts.setdefault(_number(prepared), first)
+        if bounds == code.bounds:
+            refused[id(prepared)] = errors.NumberLimitReached(retry_after_s=wait_s)
+    return refused
+
+
+def _number(prepared: PreparedSubmission) -> Number:
+    """What the code of a submission's only message counts for."""
+    (message,) = prepared.messages
+    return message.account_id, message.app_id, message.number
 
 
 def _forgive_unpaid(batch: Sequence[PreparedSubmission], payments: Mapping[int, Payment], left_out: LeftOut) -> None:
@@ -308,23 +340,10 @@ def _steps_before(prepared: PreparedSubmission) -> int | None:
     return code.resend.steps_done - 1
 
 
-async def _write_resends(
-    transaction: DatabaseConnection, stored: Sequence[PreparedSubmission], places: Places, now: datetime
-) -> None:
-    """Raises `LimitsChanged`."""
-    resent, messages = [], []
-    for prepared in stored:
-        code = prepared.terms.code
-        if code is None or code.resend is None or code.message is None:
-            continue
-        place = places.get(id(prepared))
-        resent.append(
-            code.resend
-            if place is None
-            else msgspec.structs.replace(code.resend, nth=place.nth, sent_times=place.sent_times)
-        )
-        messages.append(code.message)
+async def _write_resends(transaction: DatabaseConnection, stored: Sequence[PreparedSubmission], now: datetime) -> None:
+    codes = [prepared.terms.code for prepared in stored if prepared.terms.code is not None]
+    resent = [code.resend for code in codes if code.resend is not None]
     if resent:
-        if not await store_resends(transaction, resent, now=now):
-            raise LimitsChanged
+        messages = [code.message for code in codes if code.message is not None]
+        await statements.verifications.verifications_resent(transaction, now=now, resends=resent)
         await statements.verifications.verification_messages_add(transaction, messages=messages)

@@ -1,7 +1,7 @@
 """How much of limits is used up: read, and decided submission by submission within a batch.
 
 A limit's window begins with the first message and is over after its period. Those of a single number's codes are
-counted otherwise (number_use.py).
+kept by the statement that stores them (`submit_on_terms`).
 """
 
 import math
@@ -59,6 +59,10 @@ class LimitUse:
                 return after
             taken[key] = after
         return taken
+
+    def take_none(self) -> None:
+        """Takes back what was taken."""
+        self._taken.clear()
 
     def take(self, after: Mapping[Key, Windows]) -> None:
         self._taken.update(after)

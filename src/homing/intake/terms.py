@@ -5,7 +5,6 @@ repeated call does nothing twice, and a code that a person may receive can be ch
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -56,16 +55,16 @@ class EarlierAnswer(Exception):
         self.digest = digest
 
 
-NO_BOUNDS: Final[Mapping[int, int]] = MappingProxyType({})
+Bounds = tuple[tuple[int, int], ...]
+"""Periods in seconds, and how many codes a number may get in each."""
 
 
 class CodeSend(msgspec.Struct, frozen=True, kw_only=True):
     """The code that a submission's only message carries: a `new` one, or, in another `message` of a verification that
-    there is, again. That has at most `messages_max`. `bounds`: by period in seconds how many codes the number may get
-    from the app, this one included (number_use.py).
+    there is, again. That has at most `messages_max`. `bounds`: how many codes the number may get from the app.
     """
 
-    bounds: Mapping[int, int] = NO_BOUNDS
+    bounds: Bounds = ()
     new: NewMessageCode | None = None
     message: NewVerificationMessage | None = None
     resend: VerificationResend | None = None

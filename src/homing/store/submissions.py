@@ -1,5 +1,6 @@
 """Charges, stores and queues new messages by one statement, with what they are bound to."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -10,8 +11,15 @@ import msgspec
 from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.rows import Executor
-from homing.store.statements.intake import AccountCharge, NewLimitUse, NewMessage, NewMessageCode, PaymentRow
-from homing.store.statements.verifications import VerificationResend
+from homing.store.statements.intake import (
+    AccountCharge,
+    NewLimitUse,
+    NewMessage,
+    NewMessageCode,
+    NumberBound,
+    OutcomeOnTerms,
+    PaymentRow,
+)
 
 PLACE_KEY: Final = "verification_place"
 LIMIT_KEYS: Final = frozenset(("limit_use_pkey", PLACE_KEY))
@@ -39,14 +47,16 @@ async def submit_on_terms(
     messages: Sequence[NewMessage],
     *,
     codes: Sequence[NewMessageCode | None],
+    bounds: Sequence[NumberBound],
     uses: Sequence[NewLimitUse],
     now: datetime,
-) -> Mapping[int, Payment]:
+) -> tuple[Mapping[int, Payment], Mapping[int, int]]:
     """As `submit`; with an account's messages the codes that they carry and its `uses` of limits are stored. `codes`:
     that of each message, or nothing at all.
 
-    Without any payment a use is no longer as it was read: nothing is written, and a transaction that this is part of
-    has to be rolled back.
+    Second come the messages for whose code the `bounds` of its number leave no room, each with the seconds until they
+    do: then nothing is written. Without those and without any payment a use is no longer as it was read: nothing is
+    written, and a transaction that this is part of has to be rolled back.
     """
     before_micro, charges = _charges(messages)
     try:
@@ -59,25 +69,15 @@ async def submit_on_terms(
             uses=uses,
             uses_held=sum(use.earlier is not None for use in uses),
             codes=codes,
+            bounds=bounds,
+            now_ms=int(now.timestamp() * 1000),
         )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name in LIMIT_KEYS:  # a limit was used for the first time meanwhile, or a number got a code
-            return {}
+            return {}, {}
         raise
-    return _payments(rows)
-
-
-async def store_resends(
-    transaction: DatabaseConnection, resends: Sequence[VerificationResend], *, now: datetime
-) -> bool:
-    """False when a code has gone to one of the numbers since it was read: the transaction has to be rolled back."""
-    try:
-        await statements.verifications.verifications_resent(transaction, now=now, resends=resends)
-    except asyncpg.UniqueViolationError as error:
-        if error.constraint_name == PLACE_KEY:
-            return False
-        raise
-    return True
+    waits = {row.refused_id: math.ceil(row.wait_ms / 1000) for row in rows if row.refused_id and row.wait_ms}
+    return ({} if waits else _payments(rows)), waits
 
 
 def _charges(messages: Sequence[NewMessage]) -> tuple[list[int], list[AccountCharge]]:
@@ -92,5 +92,5 @@ def _charges(messages: Sequence[NewMessage]) -> tuple[list[int], list[AccountCha
     return before_micro, [AccountCharge(account_id=account, total_micro=charged_micro[account]) for account in accounts]
 
 
-def _payments(rows: Sequence[PaymentRow]) -> Mapping[int, Payment]:
+def _payments(rows: Sequence[PaymentRow | OutcomeOnTerms]) -> Mapping[int, Payment]:
     return {row.account_id: Payment(row.is_paid, row.available_micro) for row in rows}

@@ -2,9 +2,7 @@
 
 from datetime import datetime
 
-import msgspec
-
-from homing import errors, limits
+from homing import errors
 from homing.intake.commit import take_key
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import AcceptedMessage
@@ -12,7 +10,7 @@ from homing.intake.terms import AnswerOnce, CodeSend, SubmissionTerms
 from homing.model import Recipient
 from homing.store import statements
 from homing.store.database import Database
-from homing.store.statements.intake import NewMessageCode, NewVerification
+from homing.store.statements.intake import NewVerification
 from homing.store.statements.verifications import (
     NewVerificationMessage,
     VerificationKey,
@@ -21,53 +19,22 @@ from homing.store.statements.verifications import (
 )
 
 
-class FixedCode(msgspec.Struct, frozen=True, kw_only=True):
-    """A test number's new code."""
-
-    account_id: int
-    verification_id: int
-    dialect: int
-    app_id: str
-    recipient: Recipient
-    sender: str
-    code: NewMessageCode
-
-    def stored(self) -> NewVerification:
-        return NewVerification(
-            account_id=self.account_id,
-            verification_id=self.verification_id,
-            dialect=self.dialect,
-            app_id=self.app_id,
-            number=self.recipient.number,
-            raw_number=self.recipient.raw,
-            reference=self.recipient.reference,
-            template_id=self.code.template_id,
-            flow_id=self.code.flow_id,
-            sender=self.sender,
-            text=self.code.code_text,
-            code_hash=self.code.code_hash,
-            code_sealed=self.code.code_sealed,
-            attempts_max=limits.CODE_ATTEMPTS_MAX,
-            is_test=True,
-            expires_at=self.code.code_expires_at,
-            step_due_at=self.code.step_due_at,
-        )
-
-
 async def store_fixed_code(
     database: Database,
-    fixed: FixedCode,
+    fixed: NewVerification,
+    code: CodeSend,
     once: AnswerOnce | None,
     now: datetime,
 ) -> PreparedSubmission:
     """Returns the submission that a call is answered from: with the code, and without messages. Raises `EarlierAnswer`
     when the call was answered before.
     """
-    prepared = _without_messages(fixed.account_id, fixed.verification_id, fixed.recipient, CodeSend(new=fixed.code))
+    recipient = Recipient(fixed.raw_number, fixed.number, fixed.reference)
+    prepared = _without_messages(fixed.account_id, fixed.verification_id, recipient, code)
     async with database.transaction() as transaction:
         if once is not None:
             await take_key(transaction, prepared, once, now)
-        await statements.intake.verifications_add(transaction, now=now, verifications=[fixed.stored()])
+        await statements.intake.verifications_add(transaction, now=now, verifications=[fixed])
     return prepared
 
 
@@ -91,8 +58,6 @@ async def store_fixed_resend(
         steps_done=None,
         step_due_at=None,
         is_timed=False,
-        nth=None,
-        sent_times=None,
     )
     recipient = Recipient(row.raw_number, row.number, row.reference)
     prepared = _without_messages(

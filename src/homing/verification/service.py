@@ -1,9 +1,8 @@
 """Verifications: a code is made, sent, sent again, and checked. One engine for all dialects."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -19,7 +18,7 @@ from homing.intake.commit import find_answer
 from homing.intake.intake import Intake
 from homing.intake.prepare import PreparedSubmission
 from homing.intake.submission import MessageGroup, Submission
-from homing.intake.terms import AnswerOnce, CodeSend, LimitTake, SubmissionTerms
+from homing.intake.terms import AnswerOnce, Bounds, CodeSend, LimitTake, SubmissionTerms
 from homing.learning.outlook import LOOK_FIRST_S
 from homing.messages.cancellation import cancel_messages
 from homing.model import (
@@ -37,7 +36,7 @@ from homing.model import (
 from homing.reasons import Reason
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
-from homing.store.statements.intake import NewMessageCode
+from homing.store.statements.intake import NewMessageCode, NewVerification
 from homing.store.statements.verifications import (
     CodeGuess,
     JudgedCheck,
@@ -47,7 +46,7 @@ from homing.store.statements.verifications import (
 )
 from homing.verification.codes import CodeKeeper, make_code, masked
 from homing.verification.ended import add_ended
-from homing.verification.fixed_codes import FixedCode, store_fixed_code, store_fixed_resend
+from homing.verification.fixed_codes import store_fixed_code, store_fixed_resend
 
 ATTEMPTS_MAX: Final = limits.CODE_ATTEMPTS_MAX
 MESSAGES_MAX: Final = 5  # that carry one code
@@ -186,20 +185,31 @@ class Verifications:
             code_sealed=NOT_SENT if test_code is not None else self._keeper.seal(message_id, code),
             code_expires_at=expires_at,
             step_due_at=None if test_code is not None else _first_step(new.flow, new.app, now),
-            nth=None,
-            sent_times=None,
+            resend_of=None,
+            bounds=None,
+            ahead=None,
         )
         if test_code is not None:
-            fixed = FixedCode(
+            fixed = NewVerification(
                 account_id=new.account.account_id,
                 verification_id=message_id,
                 dialect=new.dialect,
                 app_id=new.app.app_id,
-                recipient=new.recipient,
+                number=new.recipient.number,
+                raw_number=new.recipient.raw,
+                reference=new.recipient.reference,
+                template_id=carried.template_id,
+                flow_id=carried.flow_id,
                 sender=sender,
-                code=carried,
+                text=text,
+                code_hash=self._keeper.hash(message_id, code),
+                code_sealed=NOT_SENT,
+                attempts_max=ATTEMPTS_MAX,
+                is_test=True,
+                expires_at=expires_at,
+                step_due_at=None,
             )
-            prepared = await store_fixed_code(self._database, fixed, new.once, now)
+            prepared = await store_fixed_code(self._database, fixed, CodeSend(new=carried), new.once, now)
             return SentCode(verification_id=message_id, message_id=message_id, expires_at=expires_at, prepared=prepared)
         prepared = await self._submit(
             Submission(
@@ -283,8 +293,6 @@ class Verifications:
                             steps_done=steps_done,
                             step_due_at=step_due_at,
                             is_timed=steps_done is not None and automatic is None,
-                            nth=None,
-                            sent_times=None,
                         ),
                         messages_max=MESSAGES_MAX,
                     ),
@@ -456,15 +464,15 @@ def _limits(app: App) -> Sequence[LimitTake]:
     return (LimitTake(scope=LimitScope.APP_CODES, key=app.app_id, bounds=bounds, amount=1, refusal=refusal),)
 
 
-def _bounds_of_number(app: App, others: Sequence[SendLimit]) -> Mapping[int, int]:
-    """How many codes a number may get from the app, by period in seconds: `others`, and the app's own."""
+def _bounds_of_number(app: App, others: Sequence[SendLimit]) -> Bounds:
+    """How many codes a number may get from the app: `others`, and the app's own."""
     return _bounds(*others) if app.number_limit is None else _bounds(*others, app.number_limit)
 
 
 @functools.lru_cache(maxsize=BOUNDS_KEPT)
-def _bounds(*send_limits: SendLimit) -> Mapping[int, int]:
-    """By period in seconds; of two limits for the same period the last holds."""
-    return MappingProxyType({limit.period_s: limit.most for limit in send_limits})
+def _bounds(*send_limits: SendLimit) -> Bounds:
+    """Of two limits for the same period the last holds."""
+    return tuple({limit.period_s: limit.most for limit in send_limits}.items())
 
 
 def _first_step(flow: CodeFlow | None, app: App, now: datetime) -> datetime | None:

@@ -310,7 +310,9 @@ def money_of(micro: int) -> Money:
 
 
 def whole_second(at: datetime | None) -> datetime | None:
-    return None if at is None else at.astimezone(UTC).replace(microsecond=0)
+    if at is None or at.tzinfo is UTC:  # as clocks give it: no conversion
+        return at and at.replace(microsecond=0)
+    return at.astimezone(UTC).replace(microsecond=0)
 
 
 def time_of_id(message_id: int) -> datetime:

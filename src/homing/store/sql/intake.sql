@@ -90,16 +90,39 @@ LEFT JOIN paid AS p USING (account_id)
 -- What a batch makes of a limit's use. `ends_ms`: Unix time at which the last window is over. `earlier`: the windows that it was decided by; None: nothing was used before.
 -- struct: NewLimitUse
 
--- The code that a new message carries. `nth`, `sent_times`: its place among those to its number, and when they were
--- sent (intake/number_use.py); None: no limit counts it.
+-- The code that a message carries: a new one, or that of a verification (`resend_of`). `bounds`: which of the batch's bounds
+-- hold for its number; None: no limit counts it. `ahead`: how many messages of the batch before it are counted with it.
 -- struct: NewMessageCode
 
--- As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits. Gives no
--- row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with a unique
--- violation when a use without an earlier one, or a code's place, has been stored elsewhere meanwhile. Locks are taken in
--- one order by all batches: uses that are stored, balances, new uses and places.
--- name: submit_on_terms -> rows PaymentRow
--- takes: charges AccountCharge, messages NewMessage, codes NewMessageCode, uses NewLimitUse
+-- How many codes may go to a number within a period, of bounds that are named by `kind`.
+-- struct: NumberBound
+
+-- What became of an account's part of a batch; or, with a `refused_id`, a message for whose code a limit leaves no room:
+-- then nothing of the batch is written. `wait_ms`: until there is some.
+-- struct: OutcomeOnTerms
+
+-- The place of a code among those to its number.
+-- shared: place
+        CASE WHEN f.bounds IS NOT NULL THEN coalesce(f.latest_nth, 0) + 1 + f.ahead END AS nth,
+        CASE
+            WHEN f.bounds IS NULL THEN NULL
+            WHEN f.latest_nth IS NULL AND f.ahead = 0 THEN ARRAY[:now_ms::bigint]
+            ELSE ARRAY(
+                SELECT t.sent_ms
+                FROM unnest(f.latest_times) AS t (sent_ms)
+                WHERE t.sent_ms > :now_ms - 1000 * (SELECT max(b.period_s) FROM bound AS b WHERE b.kind = f.bounds)
+            ) || array_fill(:now_ms, ARRAY[f.ahead + 1])
+        END AS sent_times
+
+-- As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits. A code is
+-- refused when so many went to its number as a bound allows within its period that ends now. Gives no row, and writes
+-- nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with a unique violation when a use
+-- without an earlier one, or a code's place, has been stored elsewhere meanwhile. Locks are taken in one order by all
+-- batches: uses that are stored, balances, new uses and places.
+-- name: submit_on_terms -> rows OutcomeOnTerms
+-- null: refused_id wait_ms
+-- not null: account_id is_paid available_micro
+-- takes: charges AccountCharge, messages NewMessage, codes NewMessageCode, uses NewLimitUse, bounds NumberBound
 WITH used AS MATERIALIZED (
     SELECT * FROM unnest(:uses OF new_limit_use) AS n (
         account_id bigint, scope smallint, key text, windows text, ends_ms bigint, earlier text?
@@ -112,16 +135,46 @@ WITH used AS MATERIALIZED (
     WHERE n.earlier IS NOT NULL AND u.windows = n.earlier
     ORDER BY n.account_id, n.scope, n.key
     FOR UPDATE OF u
-), charge AS MATERIALIZED (
-    SELECT * FROM unnest(:charges) AS a (account_id bigint, total_micro bigint)
-    WHERE (SELECT count(*) FROM held) = :uses_held::bigint
-),
--- here: paid
+), bound AS MATERIALIZED (
+    SELECT * FROM unnest(:bounds) AS b (kind int, period_s bigint, most bigint)
+), incoming AS MATERIALIZED (
+    SELECT m.*, latest.nth AS latest_nth, latest.sent_times AS latest_times
     FROM unnest(:messages OF new_message, :before_micro, :codes OF new_message_code) AS m (
         -- here: message_columns
-        ; code_text text, template_id bigint?, flow_id bigint?, code_hash bytea, code_sealed bytea?,
-        code_expires_at timestamptz, step_due_at timestamptz?, nth int?, sent_times text?
+        ; code_text text?, template_id bigint?, flow_id bigint?, code_hash bytea?, code_sealed bytea?,
+        code_expires_at timestamptz?, step_due_at timestamptz?, resend_of bigint?, bounds int?, ahead int?
     )
+    LEFT JOIN LATERAL (
+        SELECT v.nth, v.sent_times
+        FROM verification AS v
+        WHERE v.number = m.number AND v.account_id = m.account_id AND v.app_id = m.app_id AND v.nth IS NOT NULL
+            AND m.bounds IS NOT NULL
+        ORDER BY v.nth DESC
+        LIMIT 1
+    ) AS latest ON true
+), refused AS MATERIALIZED (
+    SELECT i.message_id, waited.wait_ms
+    FROM incoming AS i
+    CROSS JOIN LATERAL (
+        SELECT max(CASE
+            WHEN coalesce(cardinality(i.latest_times), 0) + i.ahead < b.most THEN 0
+            WHEN i.ahead >= b.most THEN 1000 * b.period_s
+            -- of clocks that differ the one ahead must not make anybody wait for longer than the period
+            ELSE least(
+                1000 * b.period_s,
+                i.latest_times[cardinality(i.latest_times) + i.ahead - b.most + 1] + 1000 * b.period_s - :now_ms
+            )
+        END) AS wait_ms
+        FROM bound AS b
+        WHERE b.kind = i.bounds
+    ) AS waited
+    WHERE (i.latest_nth IS NOT NULL OR i.ahead > 0) AND waited.wait_ms > 0
+), charge AS MATERIALIZED (
+    SELECT * FROM unnest(:charges) AS a (account_id bigint, total_micro bigint)
+    WHERE (SELECT count(*) FROM held) = :uses_held::bigint AND NOT EXISTS (SELECT FROM refused)
+),
+-- here: paid
+    FROM incoming AS m
 -- here: stored
 , use_changed AS (
     UPDATE limit_use AS u
@@ -142,17 +195,31 @@ WITH used AS MATERIALIZED (
         account_id, verification_id, dialect, app_id, number, raw_number, reference, template_id, flow_id, sender, text,
         code_hash, code_sealed, attempts_max, latest_id, created_at, expires_at, step_due_at, nth, sent_times
     )
-    SELECT account_id, message_id, dialect, app_id, number, coalesce(raw_number, number), reference, template_id, flow_id,
-        sender, code_text, code_hash, code_sealed, :CODE_ATTEMPTS_MAX::int, message_id, :now::timestamptz, code_expires_at,
-        step_due_at, nth, sent_times
-    FROM fresh
-    WHERE code_hash IS NOT NULL
+    SELECT f.account_id, f.message_id, f.dialect, f.app_id, f.number, coalesce(f.raw_number, f.number), f.reference,
+        f.template_id, f.flow_id, f.sender, f.code_text, f.code_hash, f.code_sealed, :CODE_ATTEMPTS_MAX::int, f.message_id,
+        :now::timestamptz, f.code_expires_at, f.step_due_at,
+        -- here: place
+    FROM fresh AS f
+    WHERE f.code_hash IS NOT NULL
+), code_moved AS (
+    UPDATE verification AS v
+    SET nth = moved.nth, sent_times = moved.sent_times
+    FROM (
+        SELECT f.account_id, f.resend_of,
+        -- here: place
+        FROM fresh AS f
+        WHERE f.resend_of IS NOT NULL
+    ) AS moved
+    WHERE v.account_id = ANY (ARRAY[moved.account_id]) AND v.verification_id = ANY (ARRAY[moved.resend_of])
 )
 SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
     (SELECT gift_micro + balance_micro + credit_micro FROM balance AS b WHERE b.account_id = a.account_id)
-        AS available_micro
+        AS available_micro,
+    NULL::bigint AS refused_id, NULL::bigint AS wait_ms
 FROM charge AS a
 LEFT JOIN paid AS p USING (account_id)
+UNION ALL
+SELECT 0, false, 0, message_id, wait_ms FROM refused
 
 -- A code that nothing is sent of, with the ID that its message would have.
 -- struct: NewVerification
@@ -171,20 +238,6 @@ FROM unnest(:verifications OF new_verification) AS v (
     reference text?, template_id bigint?, flow_id bigint?, sender text, text text, code_hash bytea,
     code_sealed bytea?, attempts_max smallint, is_test boolean, expires_at timestamptz, step_due_at timestamptz?
 )
-
--- The latest code to each number that had any, by the number's place in the batch: which it is of them, and when they were sent.
--- name: number_uses -> rows StoredNumberUse
--- not null: place nth sent_times
--- takes: numbers NumberKey
-SELECT k.place::int AS place, latest.nth, latest.sent_times
-FROM unnest(:numbers OF number_key) WITH ORDINALITY AS k (account_id bigint, app_id text, number text, place)
-CROSS JOIN LATERAL (
-    SELECT v.nth, v.sent_times
-    FROM verification AS v
-    WHERE v.number = k.number AND v.account_id = k.account_id AND v.app_id = k.app_id AND v.nth IS NOT NULL
-    ORDER BY v.nth DESC
-    LIMIT 1
-) AS latest
 
 -- What is used up of limits, locked in the order of the keys. What was never used has no row.
 -- name: limits_lock -> rows StoredLimitUse

@@ -68,19 +68,17 @@ SELECT account_id, verification_id FROM open WHERE (SELECT count(*) FROM latest)
 
 -- Notes of verifications that their codes have left again, and of their latest messages that these are superseded. How
 -- long after its submit that came, and what was known of it, is what the learner needs of a first message that has left;
--- not where that was a fixed wait (`is_timed`). `nth`, `sent_times`: as of a new code; fails with a unique violation when
--- that place has been stored elsewhere meanwhile.
+-- not where that was a fixed wait (`is_timed`).
 -- name: verifications_resent
 -- takes: resends VerificationResend
 WITH resent AS (
     UPDATE verification AS v
     SET messages = v.messages + 1, latest_id = r.message_id, expires_at = greatest(v.expires_at, r.expires_at),
-        nth = coalesce(r.nth, v.nth), sent_times = coalesce(r.sent_times, v.sent_times),
         steps_done = coalesce(r.steps_done, v.steps_done),
         step_due_at = CASE WHEN r.steps_done IS NULL THEN v.step_due_at ELSE r.step_due_at END
     FROM unnest(:resends) AS r (
         account_id bigint, verification_id bigint, message_id bigint, expires_at timestamptz, steps_done smallint?,
-        step_due_at timestamptz?, is_timed boolean, nth int?, sent_times text?
+        step_due_at timestamptz?, is_timed boolean
     )
     WHERE v.account_id = ANY (ARRAY[r.account_id]) AND v.verification_id = ANY (ARRAY[r.verification_id])
     RETURNING v.account_id, old.latest_id, r.is_timed

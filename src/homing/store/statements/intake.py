@@ -71,7 +71,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PaymentRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `submit`, `submit_on_terms`."""
+    """A row of `submit`."""
 
     account_id: int
     is_paid: bool
@@ -91,20 +91,42 @@ class NewLimitUse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     earlier: str | None
 
 
+class NumberBound(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How many codes may go to a number within a period, of bounds that are named by `kind`."""
+
+    kind: int
+    period_s: int
+    most: int
+
+
 class NewMessageCode(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The code that a new message carries. `nth`, `sent_times`: its place among those to its number, and when they
-    were sent (intake/number_use.py); None: no limit counts it.
+    """The code that a message carries: a new one, or that of a verification (`resend_of`). `bounds`: which of the
+    batch's bounds hold for its number; None: no limit counts it. `ahead`: how many messages of the batch before it
+    are counted with it.
     """
 
-    code_text: str
+    code_text: str | None
     template_id: int | None
     flow_id: int | None
-    code_hash: bytes
+    code_hash: bytes | None
     code_sealed: bytes | None
-    code_expires_at: datetime
+    code_expires_at: datetime | None
     step_due_at: datetime | None
-    nth: int | None
-    sent_times: str | None
+    resend_of: int | None
+    bounds: int | None
+    ahead: int | None
+
+
+class OutcomeOnTerms(msgspec.Struct, frozen=True, gc=False):
+    """What became of an account's part of a batch; or, with a `refused_id`, a message for whose code a limit leaves
+    no room: then nothing of the batch is written. `wait_ms`: until there is some.
+    """
+
+    account_id: int
+    is_paid: bool
+    available_micro: int
+    refused_id: int | None
+    wait_ms: int | None
 
 
 class NewVerification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -127,22 +149,6 @@ class NewVerification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_test: bool
     expires_at: datetime
     step_due_at: datetime | None
-
-
-class NumberKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `number_uses` is given."""
-
-    account_id: int
-    app_id: str
-    number: str
-
-
-class StoredNumberUse(msgspec.Struct, frozen=True, gc=False):
-    """A row of `number_uses`."""
-
-    place: int
-    nth: int
-    sent_times: str
 
 
 class LimitKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -227,28 +233,33 @@ async def submit_on_terms(
     db: Executor,
     *,
     uses: Sequence[NewLimitUse],
-    charges: Sequence[AccountCharge],
-    uses_held: int,
+    bounds: Sequence[NumberBound],
     messages: Sequence[NewMessage],
     before_micro: Sequence[int],
     codes: Sequence[NewMessageCode | None],
+    now_ms: int,
+    charges: Sequence[AccountCharge],
+    uses_held: int,
     now: datetime,
-) -> list[PaymentRow]:
-    """As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits.
-    Gives no row, and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with a
-    unique violation when a use without an earlier one, or a code's place, has been stored elsewhere meanwhile. Locks
-    are taken in one order by all batches: uses that are stored, balances, new uses and places.
+) -> list[OutcomeOnTerms]:
+    """As `submit`, with what the messages are bound to: the codes that they carry, and what they use up of limits. A
+    code is refused when so many went to its number as a bound allows within its period that ends now. Gives no row,
+    and writes nothing, when `uses_held` of the uses are no longer as `earlier` says; fails with a unique violation
+    when a use without an earlier one, or a code's place, has been stored elsewhere meanwhile. Locks are taken in one
+    order by all batches: uses that are stored, balances, new uses and places.
     """
     return await fetch_rows(
         db,
         _SQL["submit_on_terms"],
-        PaymentRow,
+        OutcomeOnTerms,
         composites(uses),
-        *columns(charges, 2),
-        uses_held,
+        *columns(bounds, 3),
         composites(messages),
         before_micro,
         composites_or_none(codes),
+        now_ms,
+        *columns(charges, 2),
+        uses_held,
         now,
     )
 
@@ -256,13 +267,6 @@ async def submit_on_terms(
 async def verifications_add(db: Executor, *, now: datetime, verifications: Sequence[NewVerification]) -> None:
     """A code of a test number."""
     await execute(db, _SQL["verifications_add"], now, composites(verifications))
-
-
-async def number_uses(db: Executor, *, numbers: Sequence[NumberKey]) -> list[StoredNumberUse]:
-    """The latest code to each number that had any, by the number's place in the batch: which it is of them, and when
-    they were sent.
-    """
-    return await fetch_rows(db, _SQL["number_uses"], StoredNumberUse, composites(numbers))
 
 
 async def limits_lock(db: Executor, *, keys: Sequence[LimitKey]) -> list[StoredLimitUse]:

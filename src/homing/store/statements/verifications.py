@@ -50,8 +50,6 @@ class VerificationResend(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     steps_done: int | None
     step_due_at: datetime | None
     is_timed: bool
-    nth: int | None
-    sent_times: str | None
 
 
 class CodeGuess(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -259,10 +257,9 @@ async def verifications_open(
 async def verifications_resent(db: Executor, *, resends: Sequence[VerificationResend], now: datetime) -> None:
     """Notes of verifications that their codes have left again, and of their latest messages that these are
     superseded. How long after its submit that came, and what was known of it, is what the learner needs of a first
-    message that has left; not where that was a fixed wait (`is_timed`). `nth`, `sent_times`: as of a new code; fails
-    with a unique violation when that place has been stored elsewhere meanwhile.
+    message that has left; not where that was a fixed wait (`is_timed`).
     """
-    await execute(db, _SQL["verifications_resent"], *columns(resends, 9), now)
+    await execute(db, _SQL["verifications_resent"], *columns(resends, 7), now)
 
 
 async def verifications_check(db: Executor, *, guesses: Sequence[CodeGuess], now: datetime) -> list[JudgedCheck]:
