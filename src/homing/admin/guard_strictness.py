@@ -25,7 +25,7 @@ from homing.store.statements.guard import GuardBacktestRow, NewGuardBacktest, Pa
 BACKTEST_DAYS: Final = 14
 BACKTEST_WARM_UP_DAYS: Final = 1  # before these, observed and not counted: in service the model has a past as well
 BACKTEST_MESSAGES_MAX: Final = 100_000  # of more, the latest alone
-BACKTEST_BATCH: Final = 1_000  # messages, after which others have their turn
+BACKTEST_PAGE: Final = 2_000  # messages that are read at once
 
 
 class Between(msgspec.Struct, frozen=True):
@@ -114,19 +114,13 @@ async def backtest(
     ]
     risks = DestinationRisks(await read_risk_settings(database), learn_risks(await read_country_traffic(database, now)))
     guards = Backtest(count_from_s=since.timestamp(), allowed=allowed, risks=risks)
-    async with database.transaction() as transaction:
-        batch: list[PastMessage] = []
-        async for row in statements.guard.guard_past_messages(
-            transaction,
-            account_id=account_id,
-            first_id=first_id,
-            beyond_id=_first_id(now),
-        ):
-            batch.append(_past_message(account_id, row))
-            if len(batch) == BACKTEST_BATCH:
-                await asyncio.to_thread(guards.observe, batch)
-                batch = []
-        await asyncio.to_thread(guards.observe, batch)
+    beyond_id = _first_id(now)
+    while first_id < beyond_id:
+        rows = await statements.guard.guard_past_messages(
+            database, account_id=account_id, first_id=first_id, beyond_id=beyond_id, rows_max=BACKTEST_PAGE
+        )
+        await asyncio.to_thread(guards.observe, [_past_message(account_id, row) for row in rows])
+        first_id = rows[-1].message_id + 1 if len(rows) == BACKTEST_PAGE else beyond_id
     results = guards.results()
     if not results[0].messages:
         return ()

@@ -436,23 +436,33 @@ FROM (
     )
 ) AS cut
 
--- An account's messages of a time, in the order of their ids, with those that the guard refused and which have no row.
--- A scan and a sort, by nobody but a backtest.
--- name: guard_past_messages -> stream PastMessageRow
+-- A page of an account's messages from an id on, in the order of their ids, with those that the guard refused and which
+-- have no row. By pages: a transaction of minutes would keep dead rows of busy tables from being removed.
+-- name: guard_past_messages -> rows PastMessageRow
 -- null: credited_at
-SELECT m.message_id, m.app_id, m.number, m.country, m.mcc, m.mnc, m.carrier_id, m.charge_micro, c.credited_at,
-    coalesce(m.is_resent, false) AS is_resent, false AS was_refused
-FROM message AS m
-LEFT JOIN conversion AS c USING (account_id, message_id)
-WHERE m.account_id = :account_id AND m.message_id >= :first_id AND m.message_id < :beyond_id
+(
+    SELECT m.message_id, m.app_id, m.number, m.country, m.mcc, m.mnc, m.carrier_id, m.charge_micro, c.credited_at,
+        coalesce(m.is_resent, false) AS is_resent, false AS was_refused
+    FROM message AS m
+    LEFT JOIN conversion AS c USING (account_id, message_id)
+    WHERE m.account_id = :account_id AND m.message_id >= :first_id AND m.message_id < :beyond_id
+    ORDER BY m.message_id
+    LIMIT :rows_max
+)
 UNION ALL
-SELECT d.message_id, d.app_id, d.number, d.country, left(d.network, 3), substr(d.network, 4), 0, d.charge_micro, NULL,
-    false, true
-FROM guard_decision AS d
-WHERE d.account_id = :account_id AND d.action = :GuardAction.BLOCK
-    AND d.message_id >= :first_id AND d.message_id < :beyond_id
-    AND d.at >= accepted_at(:first_id) - interval '1 minute' AND d.at <= accepted_at(:beyond_id) + interval '1 minute'
+(
+    SELECT d.message_id, d.app_id, d.number, d.country, left(d.network, 3), substr(d.network, 4), 0, d.charge_micro,
+        NULL, false, true
+    FROM guard_decision AS d
+    WHERE d.account_id = :account_id AND d.action = :GuardAction.BLOCK
+        AND d.message_id >= :first_id AND d.message_id < :beyond_id
+        AND d.at >= accepted_at(:first_id) - interval '1 minute'
+        AND d.at <= accepted_at(:beyond_id) + interval '1 minute'
+    ORDER BY d.message_id
+    LIMIT :rows_max
+)
 ORDER BY message_id
+LIMIT :rows_max
 
 -- name: guard_backtests_write
 -- takes: results NewGuardBacktest

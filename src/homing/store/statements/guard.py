@@ -3,7 +3,7 @@
 Made by tools/sql_bindings.py from sql/guard.sql.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +13,6 @@ from homing import limits
 from homing.store import queries
 from homing.store.rows import (
     Executor,
-    Streamer,
     columns,
     composites,
     execute,
@@ -22,7 +21,6 @@ from homing.store.rows import (
     fetch_rows,
     nullable,
     single,
-    stream_rows,
 )
 
 _SQL: Final = queries.load("guard")
@@ -784,13 +782,13 @@ async def guard_past_cut(db: Executor, *, account_id: int, first_id: int, messag
     return await fetch_row(db, _SQL["guard_past_cut"], nullable(int), account_id, first_id, messages_max)
 
 
-def guard_past_messages(
-    db: Streamer, *, account_id: int, first_id: int, beyond_id: int
-) -> AsyncIterator[PastMessageRow]:
-    """An account's messages of a time, in the order of their ids, with those that the guard refused and which have
-    no row. A scan and a sort, by nobody but a backtest.
+async def guard_past_messages(
+    db: Executor, *, account_id: int, first_id: int, beyond_id: int, rows_max: int
+) -> list[PastMessageRow]:
+    """A page of an account's messages from an id on, in the order of their ids, with those that the guard refused
+    and which have no row. By pages: a transaction of minutes would keep dead rows of busy tables from being removed.
     """
-    return stream_rows(db, _SQL["guard_past_messages"], PastMessageRow, account_id, first_id, beyond_id)
+    return await fetch_rows(db, _SQL["guard_past_messages"], PastMessageRow, account_id, first_id, beyond_id, rows_max)
 
 
 async def guard_backtests_write(db: Executor, *, results: Sequence[NewGuardBacktest]) -> None:
