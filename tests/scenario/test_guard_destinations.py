@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from homing.guard.service import GUARD_RISK_DAYS
 from homing.learning.learner import RoutingLearner
 from homing.statistics.delta import Delta
 from homing.store import statements
-from homing.store.statements.guard import NewGuardAddress
+from homing.store.statements.guard import NewGuardAddress, NewGuardVerdict
 from tests.support.bank import Bank
 from tests.support.command import homing, homing_json
 from tests.support.server import migrated_database
@@ -182,6 +183,31 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
         watch.advance(now_s + turn * limits.GUARD_SNAPSHOT_S)
         await watch.save(bank.databases[0])
     assert await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name) == []
+
+
+async def test_a_verdict_that_blocks_is_alerted_after_a_notice(bank: Bank, account: Profile) -> None:
+    await bank.query("INSERT INTO guard_alert (account_id, url) VALUES ($1, 'http://127.0.0.1/')", account.account_id)
+    now = datetime.now(UTC)
+    for minutes, may_block in ((0, False), (5, False), (10, True), (15, True)):
+        await statements.guard.guard_verdicts_add(
+            bank.databases[0],
+            verdicts=[
+                NewGuardVerdict(
+                    account_id=account.account_id,
+                    app_id="app",
+                    country="LV",
+                    network="24701",
+                    digits="",
+                    reason='{"code": "guard.network_unconverted"}',
+                    text=str(minutes),
+                    may_block=may_block,
+                    since=now + timedelta(minutes=minutes),
+                    until=now + timedelta(hours=1),
+                )
+            ],
+        )
+    pushes = await bank.query("SELECT body FROM push WHERE account_id = $1 ORDER BY body", account.account_id)
+    assert sorted(json.loads(push["body"])["text"] for push in pushes) == ["0", "10"]
 
 
 async def test_a_suspected_address_is_listed_and_lifted_by_its_name(bank: Bank, account: Profile) -> None:

@@ -523,3 +523,16 @@ def test_an_office_is_released_once_its_first_messages_have_converted() -> None:
     for n in range(7):
         model.observe([Delta(MINUTE + n // 4, 1, "app", "ID", "51010", office[3], 1, "S", converted=1)])
     assert office not in updated(model, NOW_S + 120).verdicts
+
+
+@pytest.mark.parametrize(("converted", "is_closed"), [(0, True), (15, False)])
+def test_a_network_with_many_of_an_app_s_people_is_not_closed_as_a_whole(converted: int, is_closed: bool) -> None:
+    """From an installation's first hour, under an attack that leaves its ranges: hardly any of its messages convert."""
+    model = FraudModel()
+    for code, messages, conversions in (("51001", 120, 100), ("51010", 600, converted)):
+        model.observe([Delta(MINUTE - 40, 1, "app", "ID", code, f"62{code}99", 1, "S", submitted=1)])
+        updated(model, NOW_S - 60.0)
+        for n in range(messages):
+            cohort = MINUTE - 20 - n % 20, 1, "app", "ID", code, f"62{code[-1]}{n * 160:06}", 1, "S"
+            model.observe([Delta(*cohort, submitted=1), Delta(*cohort, converted=int(n < conversions))])
+    assert (updated(model, NOW_S).networks[1, "app", "51010"].verdict is not None) == is_closed

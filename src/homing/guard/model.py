@@ -234,6 +234,8 @@ class FraudModel:
                 continue
             if is_ratios_due or not network.rate:
                 network.rate = _rate_of(network, expected_rate)
+                if not network.is_proven:  # an attack's messages teach the learner that nobody converts there
+                    network.rate = max(network.rate, self._policy.unproven_rate * network.app.known_rate)
             if is_ratios_due:
                 network.ratios.update(minute, network.app.delays)
                 network.is_changed = True
@@ -418,7 +420,8 @@ class FraudModel:
             return self._rescore_network(network, network.verdict, minute)
         self._verdicts.cancel_probes(network.whole)
         is_busy = network.messages_since(minute - policy.long_window_min) >= policy.short_window_min
-        if network.is_proven or not is_busy:
+        people = network.conversions_total + policy.closable_doubt
+        if network.is_proven or not is_busy or people > policy.closable_share * network.app.conversions_total:
             return None
         exposure, conversions = network.exposure(minute, network.exposure_weights(minute))
         exposure, conversions = exposure + network.archived_exposure, conversions + network.archived_conversions

@@ -50,7 +50,10 @@ class GuardPolicy(msgspec.Struct, frozen=True):
 
     # Whole networks and countries
     network_conversion_ratio_max: float = 0.05  # of the conversions due; a network with more is not flagged as a whole
+    closable_share: float = 0.1  # of the app's conversions; a network with more people is not flagged as a whole
+    closable_doubt: float = 2.0  # conversions that it is taken to have more, so that few of the app's say nothing
     flagged_network_messages: float = 10.0  # unverified ones within minutes that pass to a network flagged as a whole
+    unproven_rate: float = 0.5  # of the app's rate in known networks, that people of others convert at least at
     proven_conversions: float = 20.0  # from which a network counts as known
     network_unverified_floor: float = 800.0  # unverified messages that are always allowed to a network
     country_unverified_floor: float = 1200.0  # and to a country

@@ -176,6 +176,7 @@ class AppState:
     """An app as a whole."""
 
     __slots__ = (
+        "conversions_total",
         "delays",
         "known_conversions",
         "known_rate",
@@ -189,6 +190,7 @@ class AppState:
         self.delays = ConversionDelays()
         self.ratios = ConversionRatios()
         self.reports_conversions = False
+        self.conversions_total = 0.0  # in all networks, decayed with history
         self.known_conversions = self.known_rate = 0.0  # in the networks that are proven
         self.usual_votes: dict[int, float] = {}  # conversions to expect by block of minutes (usual_shares.py)
         self.quick_share = 0.0  # of its conversions, reported within some ten minutes

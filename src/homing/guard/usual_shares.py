@@ -22,7 +22,8 @@ def update_ratios(state: ModelState, minute: int) -> None:
         networks[network.app].append(network)
     for app, members in networks.items():
         blocks = {network: network.ratios.votes_by_block() for network in members}
-        _set_usual_shares(members, blocks)
+        app.conversions_total = sum([network.conversions_total for network in members])
+        _set_usual_shares(app, members, blocks)
         app.usual_votes = usual_votes(
             [
                 (network.usual_share, {block: votes for block, (votes, _) in blocks[network].items()})
@@ -32,15 +33,16 @@ def update_ratios(state: ModelState, minute: int) -> None:
         app.ratios.update(minute, app.delays, _surplus(app, members, blocks))
 
 
-def _set_usual_shares(networks: Sequence[NetworkState], blocks: Mapping[NetworkState, Mapping[int, Votes]]) -> None:
+def _set_usual_shares(
+    app: AppState, networks: Sequence[NetworkState], blocks: Mapping[NetworkState, Mapping[int, Votes]]
+) -> None:
     """By the conversions of the last days, since an attack has none."""
     votes = {network: sum([expected for expected, _conversions in blocks[network].values()]) for network in networks}
     all_votes = sum(votes.values())
-    all_conversions = sum([network.conversions_total for network in networks])
     for network in networks:
         of_votes = votes[network] / all_votes if all_votes > 0 else 0.0
         counted = network.conversions_total + PRIOR_CONVERSIONS * of_votes
-        network.usual_share = counted / (all_conversions + PRIOR_CONVERSIONS)
+        network.usual_share = counted / (app.conversions_total + PRIOR_CONVERSIONS)
 
 
 def usual_votes(shares: Sequence[tuple[float, Mapping[int, float]]]) -> dict[int, float]:

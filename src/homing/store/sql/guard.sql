@@ -124,7 +124,7 @@ SELECT pg_notify('homing_guard', '') FROM written
 SELECT made_at, snapshot FROM guard_snapshot
 
 -- A new verdict is pushed to its account and to the operator, but not again for a range with a verdict of within the
--- hour. The push's message_id is the verdict's: pushes of one verdict go out in their order.
+-- hour, unless that blocked nothing and this one does. The push's message_id is the verdict's: pushes of one verdict go out in their order.
 -- name: guard_verdicts_add
 -- takes: verdicts NewGuardVerdict
 WITH fresh AS (
@@ -135,7 +135,7 @@ WITH fresh AS (
 ), added AS (
     INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, may_block, since, until)
     SELECT account_id, app_id, country, network, digits, reason::jsonb, may_block, since, until FROM fresh
-    RETURNING account_id, verdict_id, app_id, country, network, digits, reason, since, until
+    RETURNING account_id, verdict_id, app_id, country, network, digits, reason, may_block, since, until
 )
 INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)
 SELECT a.account_id, a.account_id % :PUSH_LANES::int, v.verdict_id, :PushKind.ALERT, a.url,
@@ -152,6 +152,7 @@ WHERE NOT EXISTS (
     WHERE before.account_id = v.account_id AND before.app_id = v.app_id AND before.network = v.network
         AND before.digits = v.digits
         AND before.since > v.since - interval '1 hour'
+        AND (before.may_block OR NOT v.may_block)
 )
 
 -- name: guard_verdicts_end

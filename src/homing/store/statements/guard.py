@@ -572,7 +572,8 @@ async def guard_snapshot_read(db: Executor) -> GuardSnapshotRow | None:
 
 async def guard_verdicts_add(db: Executor, *, verdicts: Sequence[NewGuardVerdict]) -> None:
     """A new verdict is pushed to its account and to the operator, but not again for a range with a verdict of within
-    the hour. The push's message_id is the verdict's: pushes of one verdict go out in their order.
+    the hour, unless that blocked nothing and this one does. The push's message_id is the verdict's: pushes of one
+    verdict go out in their order.
     """
     await execute(db, _SQL["guard_verdicts_add"], *columns(verdicts, 10))
 
