@@ -1,5 +1,7 @@
 """An app's settings for verification codes by Homing's own API."""
 
+from urllib.parse import quote
+
 from tests.support.server import QUEUED, Server
 from tests.support.v1 import problem, v1_client
 
@@ -48,3 +50,15 @@ async def test_apps_of_others_are_not_found_and_scopes_hold(server: Server) -> N
     assert (await reader.get("/v1/apps")).status == 200
     refused = await reader.call("PATCH", f"/v1/apps/{client.account.app}", {"code_expiry_s": 60})
     problem(refused, 403, "scope_missing")
+
+
+async def test_an_id_with_a_slash_is_found_percent_encoded(server: Server) -> None:
+    client = await v1_client(server)
+    app_id = f"shop/{client.account.account_id} a"
+    await server.query(
+        "INSERT INTO app (app_id, account_id, name) VALUES ($1, $2, $1)", app_id, client.account.account_id
+    )
+    path = f"/v1/apps/{quote(app_id, safe='')}"
+    assert (await client.get(path)).json["id"] == app_id
+    assert (await client.call("PATCH", path, {"code_expiry_s": 60})).json["code_expiry_s"] == 60
+    assert (await client.get(path)).json["code_expiry_s"] == 60

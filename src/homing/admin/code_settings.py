@@ -1,9 +1,9 @@
 """Changes of what accounts set for verification codes: an app's expiry and limits, templates, flows, test numbers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -88,41 +88,70 @@ async def change_code_app(
     """`resend_messages`, `resend_worth_micro`: None: as they are. Raises `InvalidInput` for what is out of bounds;
     `NameTaken` when another app of the account has the name.
     """
+    try:
+        app = await _lock_code_app(connection, account_id, app_id)
+    except errors.UnknownApp:
+        raise errors.InvalidInput("app {app} does not exist", app=repr(app_id)) from None
+    changed = msgspec.structs.replace(
+        app,
+        name=name,
+        code_expiry_s=code_expiry_s,
+        total_limit=total_limit,
+        number_limit=number_limit,
+        resend_messages=app.resend_messages if resend_messages is None else resend_messages,
+        resend_worth_micro=app.resend_worth_micro if resend_worth_micro is None else resend_worth_micro,
+    )
+    await _store_code_app(connection, account_id, changed)
+
+
+async def patch_code_app(
+    connection: DatabaseConnection, account_id: int, app_id: str, changes: Mapping[str, Any]
+) -> CodeApp:
+    """Changes some members of a `CodeApp`, by their names, and gives it as it is then. Raises as `change_code_app`;
+    `UnknownApp` when the account has no such app.
+    """
+    app = msgspec.structs.replace(await _lock_code_app(connection, account_id, app_id), **changes)
+    await _store_code_app(connection, account_id, app)
+    return app
+
+
+async def _lock_code_app(connection: DatabaseConnection, account_id: int, app_id: str) -> CodeApp:
+    """Of an account whose apps nobody else changes meanwhile: so their names stay unique. Raises `UnknownApp`."""
+    await statements.admin.account_settings(connection, account_id=account_id)
+    app = await find_code_app(connection, account_id, app_id)
+    if app is None:
+        raise errors.UnknownApp
+    return app
+
+
+async def _store_code_app(connection: DatabaseConnection, account_id: int, app: CodeApp) -> None:
     low, high = EXPIRY_S
-    if not low <= code_expiry_s <= high:
+    if not low <= app.code_expiry_s <= high:
         raise errors.InvalidInput("codes expire after {low} to {high} seconds", low=low, high=high)
-    for limit in (total_limit, number_limit):
+    for limit in (app.total_limit, app.number_limit):
         _check_limit(limit)
-    await statements.admin.account_settings(connection, account_id=account_id)  # locks it: names stay unique
-    row = await statements.verifications.app_verification(connection, account_id=account_id, app_id=app_id)
-    if row is not None:
-        resend_messages = row.resend_messages if resend_messages is None else resend_messages
-        resend_worth_micro = row.resend_worth_micro if resend_worth_micro is None else resend_worth_micro
-    resend_messages, resend_worth_micro = resend_messages or 0, resend_worth_micro or 0
-    if not 0 <= resend_messages <= RESEND_MESSAGES_MAX:
+    if not 0 <= app.resend_messages <= RESEND_MESSAGES_MAX:
         raise errors.InvalidInput("a likely lost code is sent again at most {most} times", most=RESEND_MESSAGES_MAX)
-    if not 0 <= resend_worth_micro <= RESEND_WORTH_MICRO_MAX:
+    if not 0 <= app.resend_worth_micro <= RESEND_WORTH_MICRO_MAX:
         raise errors.InvalidInput(
             "the worth of a person is from 0 to {most}", most=money.trimmed(RESEND_WORTH_MICRO_MAX)
         )
-    if resend_messages and not resend_worth_micro:
+    if app.resend_messages and not app.resend_worth_micro:
         raise errors.InvalidInput("to send likely lost codes again, say what a converted person is worth")
     apps = await statements.admin.app_list(connection, account_id=account_id)
-    if any(row.name == name and row.app_id != app_id for row in apps):
-        raise NameTaken("the account already has an app named {name}", name=repr(name))
-    changed = await statements.verifications.app_verification_change(
+    if any(row.name == app.name and row.app_id != app.app_id for row in apps):
+        raise NameTaken("the account already has an app named {name}", name=repr(app.name))
+    await statements.verifications.app_verification_change(
         connection,
         account_id=account_id,
-        app_id=app_id,
-        name=name,
-        code_expiry_s=code_expiry_s,
-        total_limit=_stored(total_limit),
-        number_limit=_stored(number_limit),
-        resend_messages=resend_messages,
-        resend_worth_micro=resend_worth_micro,
+        app_id=app.app_id,
+        name=app.name,
+        code_expiry_s=app.code_expiry_s,
+        total_limit=_stored(app.total_limit),
+        number_limit=_stored(app.number_limit),
+        resend_messages=app.resend_messages,
+        resend_worth_micro=app.resend_worth_micro,
     )
-    if changed is None:
-        raise errors.InvalidInput("app {app} does not exist", app=repr(app_id))
 
 
 async def add_code_template(

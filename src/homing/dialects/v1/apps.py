@@ -19,8 +19,7 @@ from homing.dialects.v1.calls import V1Call, act, query_of, reader
 from homing.dialects.v1.problems import V1Refusal, wrong_member
 from homing.dialects.v1.replies import AppList, AppView, CodeLimitView, money_of
 from homing.model import SendLimit
-from homing.store import statements
-from homing.store.database import Database, DatabaseConnection
+from homing.store.database import Database
 
 encode: Final = msgspec.json.encode
 read_change: Final = reader(AppChangeBody)
@@ -39,7 +38,10 @@ class AppCalls:
 
     async def show(self, call: V1Call) -> HttpResponse:
         query_of(call, frozenset())
-        return HttpResponse(encode(_view(await _find(self._database, call))))
+        app = await code_settings.find_code_app(self._database, call.account.account_id, _app_id(call))
+        if app is None:
+            raise V1Refusal("app_not_found")
+        return HttpResponse(encode(_view(app)))
 
     async def change(self, call: V1Call) -> HttpResponse:
         changes = _changes(read_change(call.body))
@@ -47,33 +49,20 @@ class AppCalls:
         self._budget.spend_change(account)
         async with self._database.transaction() as transaction:
             await act(transaction, call)
-            await statements.admin.account_settings(transaction, account_id=account.account_id)  # one after the other
-            app = msgspec.structs.replace(await _find(transaction, call), **changes)
             try:
-                await code_settings.change_code_app(
-                    transaction,
-                    account.account_id,
-                    app.app_id,
-                    name=app.name,
-                    code_expiry_s=app.code_expiry_s,
-                    total_limit=app.total_limit,
-                    number_limit=app.number_limit,
-                    resend_messages=app.resend_messages,
-                    resend_worth_micro=app.resend_worth_micro,
-                )
+                app = await code_settings.patch_code_app(transaction, account.account_id, _app_id(call), changes)
+            except errors.UnknownApp:
+                raise V1Refusal("app_not_found") from None
             except errors.InvalidInput as error:
                 raise V1Refusal("invalid_request", str(error)) from None
         self._directory.settings_changed(str(account.account_id))
         return HttpResponse(encode(_view(app)))
 
 
-async def _find(connection: DatabaseConnection | Database, call: V1Call) -> CodeApp:
-    app = None
-    if "\0" not in call.target:
-        app = await code_settings.find_code_app(connection, call.account.account_id, call.target)
-    if app is None:
+def _app_id(call: V1Call) -> str:
+    if "\0" in call.target:  # the database has no such text
         raise V1Refusal("app_not_found")
-    return app
+    return call.target
 
 
 def _changes(body: AppChangeBody) -> Mapping[str, Any]:

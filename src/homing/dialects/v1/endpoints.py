@@ -53,6 +53,8 @@ KEY_CODES: Final[Mapping[KeyProblem, tuple[str, tuple[tuple[str, str], ...]]]] =
 OF_A_MESSAGE: Final = frozenset(("messages.create", "verifications.create", "verifications.resend"))
 LOGGED_BEFORE: Final = frozenset(("no_message_accepted", "already_verified"))
 """Not logged as refused calls: each message of the first is, and the second is the story of its verification."""
+ANY_IDS: Final = frozenset((f"{ROOT}apps/",))
+"""Of what has IDs that its owner chose: with a slash, which comes as %2F and arrives as `/`."""
 Handler = Callable[[V1Call], Awaitable[HttpResponse]]
 Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
@@ -173,7 +175,8 @@ class V1Endpoints:
                 by_action.setdefault(action, {})[each.method] = each
 
         async def answer(request: HttpRequest) -> HttpResponse:
-            target, _slash, action = request.path[len(beginning) :].partition("/")
+            rest = request.path[len(beginning) :]
+            target, _slash, action = (rest, "", "") if beginning in ANY_IDS else rest.partition("/")
             if not target or action not in by_action:
                 return _stray(request, V1Refusal("not_found"))
             return await self._answer(request, by_action[action], target)
