@@ -6,6 +6,7 @@ import pytest
 
 from homing.aggregation.guard_listener import GuardListener
 from homing.guard.active_verdicts import ActiveVerdicts
+from homing.guard.conversions import ConversionRatios
 from homing.guard.enforcement import Enforcer, GuardRequest
 from homing.guard.linked_ranges import LINKED_RANGES_MAX, SHARE_MAX, attacked_share, update_linked_ranges
 from homing.guard.model import FraudModel
@@ -480,6 +481,20 @@ def test_as_many_ranges_are_closed_as_few_of_the_app_s_people_live_in() -> None:
 def test_a_lenient_guard_closes_nothing_and_a_strict_one_more() -> None:
     assert swamped(0.01, Strictness.LENIENT).closed_share == 0.0
     assert swamped(0.1, Strictness.STRICT).closed_share == pytest.approx(2.0 * swamped(0.1).closed_share)
+
+
+def test_a_scattered_attack_does_not_go_on_for_want_of_reports() -> None:
+    state, network = network_with(0, 0)
+    network.app.ratios = ConversionRatios()
+    network.range_counts[0], network.scattered_per_min, network.conversions_total = 10_000.0, 50.0, 100.0
+    network.scattered_until_s = NOW_S + 60.0
+    for n in range(400):
+        range_state = state.ranges[1, "app", "51010", f"62812{n:04}"] = RangeState(f"62812{n:04}", 0)
+        range_state.observed_s = NOW_S
+        range_state.cohort(MINUTE - 6, True).messages = 1.0
+    update_scattered(state, NOW_S, MINUTE)
+    assert network.scattered_until_s == NOW_S + 60.0
+    assert network.closed_share == 0.0
 
 
 def test_nothing_passes_to_a_closed_range_at_any_try() -> None:

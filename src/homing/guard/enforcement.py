@@ -17,6 +17,7 @@ from homing.guard.snapshot import (
     WHOLE_NETWORK,
     AddressKey,
     Allowance,
+    ClosedRanges,
     GuardSnapshot,
     NetworkKey,
     NetworkLimits,
@@ -229,8 +230,9 @@ class Enforcer:
         is_counted = not of_block.is_repeat(number)
         is_fresh = now_s - snapshot.made_s <= SNAPSHOT_AGE_S_MAX
         to_wider, to_widest = counts.wide.get(wider, 0), counts.wide.get(widest, 0)
-        if modes[BURST] and is_fresh and decision is PASS and not is_probe:
-            decision = _check_closed(network_limits, block, modes[BURST])
+        closed = network_limits.closed
+        if closed is not None and modes[BURST] and is_fresh and decision is PASS and not is_probe:
+            decision = _check_closed(closed, block, modes[BURST])
             if decision.action is GuardAction.BLOCK:
                 return decision
         if modes[BURST] and is_counted and decision is PASS:
@@ -451,9 +453,8 @@ def _over_budget(
     return None
 
 
-def _check_closed(network_limits: NetworkLimits, block: str, mode: RuleMode) -> GuardDecision:
-    closed = network_limits.closed
-    if closed is None or not closed.has(block):
+def _check_closed(closed: ClosedRanges, block: str, mode: RuleMode) -> GuardDecision:
+    if not closed.has(block):
         return PASS
     reason = Reason.of(ReasonCode.GUARD_CLOSED, percent=round(closed.share * 100))
     return _decision(mode, BURST, reason, block)

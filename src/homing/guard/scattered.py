@@ -135,7 +135,8 @@ def _conclude(
     is_on = network.scattered_until_s > now_s
     if is_on:
         excess = window.fresh - lost
-        if excess >= max(3.0 * sqrt(window.messages), policy.scattered_share_min * window.messages):
+        least = max(3.0 * sqrt(window.messages), policy.scattered_share_min * window.messages)
+        if window.messages > 0 and excess >= least:  # without reports nothing shows that it goes on
             network.scattered_until_s = max(network.scattered_until_s, now_s + policy.scattered_s)
         elif window.messages >= RELEASE_MESSAGES_MIN and excess <= RELEASE_SHARE * window.messages:
             network.scattered_until_s = now_s
@@ -219,12 +220,13 @@ def _close(
         if sum([network.scattered_per_min * network.rate for network in networks]) >= policy.flooded_factor * per_min:
             tolerance = policy.flooded_refused
         tolerance *= state.strictness.closed_factor(networks[0].key.account_id)
-        if not tolerance:
+        if not tolerance or not per_min:
             continue
         swamped = [
             network
             for network in networks
             if network.is_proven  # else its share of the people is not known
+            and network.scattered_per_min > 0
             and network.scattered_per_min * network.rate >= policy.closed_factor * network.usual_share * per_min
         ]
         share = sum([network.usual_share for network in swamped])
