@@ -551,3 +551,17 @@ def test_a_network_with_many_of_an_app_s_people_is_not_closed_as_a_whole(convert
             cohort = MINUTE - 20 - n % 20, 1, "app", "ID", code, f"62{code[-1]}{n * 160:06}", 1, "S"
             model.observe([Delta(*cohort, submitted=1), Delta(*cohort, converted=int(n < conversions))])
     assert (updated(model, NOW_S).networks[1, "app", "51010"].verdict is not None) == is_closed
+
+
+def test_a_verdict_of_an_app_s_first_minute_blocks_once_conversions_are_reported() -> None:
+    model, key = FraudModel(), (1, "app", "51010", "628159999")
+
+    def flooded(at_s: float, reporting: str) -> bool | None:
+        minute = int(at_s // 60)
+        model.observe([Delta(minute, 1, "app", "ID", "51010", key[3], 1, "S", submitted=40)])
+        verdict = updated(model, at_s, reporting).verdicts.get(key)
+        return None if verdict is None else verdict.may_block
+
+    assert flooded(NOW_S, "unknown") is False
+    assert flooded(NOW_S + 60.0, "reporting") is None
+    assert flooded(NOW_S + 120.0, "reporting") is True

@@ -354,6 +354,11 @@ class FraudModel:
         that of the messages then: refused ones are not counted, so that its absence says nothing.
         """
         policy = self._policy
+        if network.may_block and not verdict.may_block:  # of before conversions were reported: what came since counts
+            range_state.times_flagged = max(0, range_state.times_flagged - 1)
+            network.flagged.pop(range_state.digits, None)
+            self._release(key)
+            return
         sent, converted, odds = self._scorer.probe_odds(network, range_state, verdict.since_s, minute)
         if network.app.reports_conversions and odds < policy.clear_nats:
             self._clear(key, range_state, network)
