@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from homing.accounts.profile import Profile
@@ -11,6 +12,7 @@ from homing.aggregation.routing_listener import RoutingListener
 from homing.guard.snapshot import GuardSnapshot
 from homing.learning.repeats import REPEAT_READ_S
 from homing.states import MessageState
+from homing.statistics.delta import Delta
 from tests.scenario.test_adaptive_routing import account, bank  # noqa: F401 - fixtures
 from tests.support.bank import Bank, group
 
@@ -23,6 +25,17 @@ WHERE message_id = ANY ($1::bigint[])
 
 async def become(bank: Bank, message_ids: list[int], state: MessageState) -> None:  # noqa: F811
     await bank.query(LEFT, message_ids, state)
+
+
+async def read_all(
+    reader: RepeatReader,
+    bank: Bank,  # noqa: F811
+    wanted: Mapping[tuple[int, str], float],
+    now_s: float,
+) -> list[Delta]:
+    """The past is read in parts."""
+    parts = [await reader.read(bank.databases[0], wanted, now_s) for _part in range(8)]
+    return [delta for part in parts for delta in part]
 
 
 async def test_a_message_is_repeated_once_by_the_next_request_of_its_number(
@@ -40,7 +53,7 @@ async def test_a_message_is_repeated_once_by_the_next_request_of_its_number(
 
     reader, now_s = RepeatReader(), time.time() + REPEAT_LAG_S + 1.0
     wanted = {(account.account_id, account.name): now_s - 600.0}
-    repeats = await reader.read(bank.databases[0], wanted, now_s)
+    repeats = await read_all(reader, bank, wanted, now_s)
     assert sum(delta.repeated for delta in repeats) == 5, "a number counts once, and codes that are sent again do not"
     assert sum(delta.repeated_lost for delta in repeats) == 3
     (row,) = await bank.query(
@@ -49,7 +62,24 @@ async def test_a_message_is_repeated_once_by_the_next_request_of_its_number(
     assert {(delta.country, delta.network, delta.repeat_bucket) for delta in repeats} == {(*row.values(), 0)}
     assert await reader.read(bank.databases[0], wanted, now_s + REPEAT_READ_S) == [], "each is read once"
     other = {(account.account_id + 1, account.name): now_s - 600.0}
-    assert await RepeatReader().read(bank.databases[0], other, now_s) == []
+    assert await read_all(RepeatReader(), bank, other, now_s) == []
+
+
+async def test_what_cannot_be_read_is_left_out_and_stops_no_learning(
+    bank: Bank,  # noqa: F811
+    account: Profile,  # noqa: F811
+) -> None:
+    await become(bank, await bank.send(0, account, [group("86", 3)]), MessageState.SENT)
+    await become(bank, await bank.send(0, account, [group("86", 3)]), MessageState.SENT)
+    reader, now_s = RepeatReader(), time.time() + REPEAT_LAG_S + 1.0
+    wanted = {(account.account_id, account.name): now_s - 60.0}
+    await bank.query("ALTER TABLE message RENAME TO message_away")
+    try:
+        assert await reader.read(bank.databases[0], wanted, now_s) == ()
+    finally:
+        await bank.query("ALTER TABLE message_away RENAME TO message")
+    assert await reader.read(bank.databases[0], wanted, now_s + REPEAT_READ_S) == []
+    assert sum(delta.repeated for delta in await RepeatReader().read(bank.databases[0], wanted, now_s)) == 3
 
 
 async def test_an_app_that_reports_nothing_is_judged_by_people_who_ask_again(
@@ -74,7 +104,7 @@ async def test_an_app_that_reports_nothing_is_judged_by_people_who_ask_again(
     )
     while await aggregator.run_round():
         pass
-    for later_s in (20.0, 40.0):
+    for later_s in range(20, 200, 6):  # the last half hour is read in parts
         listener.advance(time.time() + later_s)
         await listener.save(bank.databases[0])
     (cell,) = [cell for cell in listener.learner.active_cells() if cell.network]
