@@ -86,6 +86,16 @@ TARGETS: Final[Mapping[str, tuple[Target, ...]]] = {
     "bulk-lying": LEFT,
     "wide": (Target("oracle", 1.06), Target("conversions", 0.98)),
     "dead-favourite": (Target("oracle", 1.10),),
+    "insider": (Target("stopped", 0.75), Target("refused", 0.0005)),
+    "only-operator": (Target("stopped", 0.50), Target("refused", 0.01)),
+    "vote-night": (Target("stopped", 0.85), Target("refused", 0.0005), Target("crowd_refused", 0.001)),
+    "late-failures": (
+        Target("left_s", 300.0),
+        Target("oracle", 1.05),
+        Target("round_robin", 1.0),
+        Target("conversions", 0.98),
+    ),
+    "unusual-day": (Target("refused", 0.002), Target("crowd_refused", 0.02)),
 }
 """By world, as required of guard and routing; the time to leave a carrier counts from its change (lab.md)."""
 
