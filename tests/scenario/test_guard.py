@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from homing.admin.guard_strictness import backtest
 from homing.api.smpp.statuses import VendorStatus
 from homing.guard.service import read_strictness, restore_addresses
 from homing.guard.strictness import Strictness
@@ -383,3 +384,12 @@ async def test_what_each_strictness_would_have_done_is_told_from_the_stored_mess
     assert account.name in shown, "the latest results of all accounts"
     cut = await homing_json(server.dsn, "guard", "suggest", "--account", account.name, "--messages", "1500")
     assert all(0 < row["messages"] <= 1_500 for row in cut["strictness"])
+
+
+async def test_a_busy_account_that_has_been_silent_since_is_judged_by_what_it_sent(
+    server: Server, account: Account
+) -> None:
+    began = datetime.now(UTC) - timedelta(hours=3)
+    await server.query(PAST_TRAFFIC, account.account_id, began, account.app)
+    results = await backtest(server.database, account.account_id, began + timedelta(days=8), messages_max=1_500)
+    assert [1_100 <= result.messages <= 1_500 for result in results] == [True] * 3

@@ -263,6 +263,17 @@ def test_a_network_beyond_its_usual_share_says_nothing_of_the_app_s_reports() ->
     assert app.ratios.ratio(MINUTE - 30) > 0.6
 
 
+def test_votes_of_before_the_hour_say_nothing_of_what_is_usual_now() -> None:
+    """Of a network without traffic nothing else forgets them."""
+    state = ModelState(POLICY)
+    silent, busy = (state.network(1, "app", "ID", network) for network in ("51001", "51010"))
+    silent.ratios.add(MINUTE - 300, 900.0, 0.0, 0.8)
+    busy.ratios.add(MINUTE - 30, 100.0, 0.0, 0.8)
+    update_ratios(state, MINUTE)
+    assert (silent.usual_share, busy.usual_share) == (0.0, 1.0)
+    assert state.apps[APP].usual_votes.keys() == {(MINUTE - 30) // 10}
+
+
 def test_a_slow_range_is_probed_by_one_message_in_four() -> None:
     verdicts = ActiveVerdicts(POLICY)
     key = (1, "app", "51010", "628120001")

@@ -130,17 +130,23 @@ async def backtest(
 
 async def _span(database: Database, account_id: int, now: datetime, messages_max: int) -> tuple[int, datetime]:
     """(the first message's id, from when on they are counted). Where there are more than may be read, the first quarter
-    of the time is what the model begins with.
+    of the time is what the model begins with, or of the messages where these came sooner: those of an account that was
+    busy for an hour and is silent since would all lie in the first quarter of the time.
     """
     since = now - timedelta(days=BACKTEST_DAYS)
     first_id = _first_id(since - timedelta(days=BACKTEST_WARM_UP_DAYS))
-    cut_id = await statements.guard.guard_past_cut(
-        database, account_id=account_id, first_id=first_id, messages_max=messages_max
-    )
-    if cut_id is None:
+    cut_id, counted_id = [
+        await statements.guard.guard_past_cut(database, account_id=account_id, first_id=first_id, messages_max=most)
+        for most in (messages_max, messages_max * 3 // 4)
+    ]
+    if cut_id is None or counted_id is None:
         return first_id, since
-    cut = datetime.fromtimestamp(ids.id_time_ms(cut_id) / 1000, UTC)
-    return cut_id, max(since, cut + (now - cut) / 4)
+    cut, counted = _at(cut_id), _at(counted_id)
+    return cut_id, max(since, min(counted, cut + (now - cut) / 4))
+
+
+def _at(message_id: int) -> datetime:
+    return datetime.fromtimestamp(ids.id_time_ms(message_id) / 1000, UTC)
 
 
 def _first_id(at: datetime) -> int:

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import structlog
 
-from homing import errors
 from homing.admin import guard_strictness
 from homing.observe.logs import describe
 from homing.store.database import Database
@@ -16,7 +15,7 @@ log = structlog.get_logger()
 
 class GuardBacktests:
     """`running`: the account of which past messages are being run through the guard; None: of none. `has_failed`: the
-    latest ended without a result, for want of the database.
+    latest ended without a result.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
@@ -37,9 +36,9 @@ class GuardBacktests:
     async def _run(self, account_id: int) -> None:
         try:
             await guard_strictness.backtest(self._database, account_id, self._clock())
-        except errors.PlatformFailure as failure:
+        except Exception as error:  # nobody awaits this task: the page is what tells of it
             self.has_failed = True
-            log.warning("guard_backtest_failed", account=account_id, **describe(failure))
+            log.error("guard_backtest_failed", account=account_id, **describe(error))
         finally:
             self.running = None
 

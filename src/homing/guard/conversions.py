@@ -86,8 +86,11 @@ class ConversionRatios:
         votes.expected += messages * rate
         votes.conversions += conversions
 
-    def votes_by_block(self) -> Mapping[int, Votes]:
-        """Of each `RATIO_BLOCK_MIN` minutes of the last `GUARD_FINE_MINUTES`."""
+    def votes_by_block(self, now_minute: int) -> Mapping[int, Votes]:
+        """Of each `RATIO_BLOCK_MIN` minutes of the last `GUARD_FINE_MINUTES`. What is older is forgotten: `update` does
+        so only of networks with traffic.
+        """
+        self._forget_votes(now_minute - GUARD_FINE_MINUTES)
         blocks: dict[int, Votes] = {}
         for minute, votes in self._votes.items():
             expected, conversions = blocks.get(minute // RATIO_BLOCK_MIN, (0.0, 0.0))
@@ -121,8 +124,7 @@ class ConversionRatios:
         first = now_minute - GUARD_FINE_MINUTES
         oldest = now_minute - GUARD_WEIGHT_MINUTES
         settled = {minute: ratio for minute, ratio in self._ratios.items() if oldest < minute < first}
-        for minute in [minute for minute in self._votes if minute < first]:
-            del self._votes[minute]
+        self._forget_votes(first)
         self._ratios = {}
         self.version += 1
         padding = [0.0] * RATIO_SPAN_MIN
@@ -154,6 +156,10 @@ class ConversionRatios:
             due_sum -= due[at]
             conversions_sum -= conversions[at]
         self._ratios.update(settled)
+
+    def _forget_votes(self, first_minute: int) -> None:
+        for minute in [minute for minute in self._votes if minute < first_minute]:
+            del self._votes[minute]
 
     def _ratio_of(self, conversions: float, due: float) -> float:
         conversions = max(0.0, conversions)  # a running sum of fractions ends a little below 0

@@ -21,7 +21,7 @@ def update_ratios(state: ModelState, minute: int) -> None:
     for network in state.networks.values():
         networks[network.app].append(network)
     for app, members in networks.items():
-        blocks = {network: network.ratios.votes_by_block() for network in members}
+        blocks = {network: network.ratios.votes_by_block(minute) for network in members}
         app.conversions_total = sum([network.conversions_total for network in members])
         _set_usual_shares(app, members, blocks)
         app.usual_votes = usual_votes(
@@ -84,17 +84,17 @@ def outage_weights(network: NetworkState, minute: int) -> Sequence[float]:
     adds to these.
     """
     share_by, ratio = network.app.delays.share_by, network.app.ratios.ratio
-    excuses = network.ratios.excuses(minute, network.app.delays, _usual_parts(network))
+    excuses = network.ratios.excuses(minute, network.app.delays, _usual_parts(network, minute))
     return [
         share_by(age) * min(ratio(minute - age), excuses.get((minute - age) // RATIO_BLOCK_MIN, 1.0))
         for age in range(GUARD_WEIGHT_MINUTES)
     ]
 
 
-def _usual_parts(network: NetworkState) -> Mapping[int, float]:
+def _usual_parts(network: NetworkState, minute: int) -> Mapping[int, float]:
     """By block of minutes, which part of the network's votes are as many as is usual, by those of the app's others."""
     share, parts = network.usual_share, {}
-    for block, (expected, _conversions) in network.ratios.votes_by_block().items():
+    for block, (expected, _conversions) in network.ratios.votes_by_block(minute).items():
         total = network.app.usual_votes.get(block, 0.0)
         others = total - min(expected, SURPLUS_FACTOR * share * total)
         if share <= COMPARED_SHARE_MAX and expected > 0:
