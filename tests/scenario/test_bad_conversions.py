@@ -113,7 +113,8 @@ async def test_an_attack_with_forged_conversions_is_flagged_by_density_and_block
         await asyncio.sleep(0.02)
     assert refused == 100, "it was not judged"
     (latest, *_more) = await homing_json(server.dsn, "guard", "decisions", "--account", account.name, "--limit", "1")
-    assert (latest["action"], latest["scope"]) == ("block", block)
+    assert latest["action"] == "block"
+    assert latest["scope"] in (block, block[:-1]), "or the ten thousand that contain it, which have a limit as well"
     crowded = ("guard.range_dense", "guard.burst")  # which of them first depends on the machine's pace
     assert latest["reason"]["code"] in crowded
 
@@ -166,7 +167,8 @@ async def test_a_cell_with_one_message_is_told_with_its_doubt_and_judges_nobody(
     assert line["converted_rate"]["mean"] == 1.0
     assert line["converted_rate"]["low"] < 0.3
     assert await homing_json(server.dsn, "guard", "verdicts", "--account", account.name) == []
-    assert await homing_json(server.dsn, "guard", "suggest", "--account", account.name) == []
+    assert await homing_json(server.dsn, "guard", "suggest", "--account", account.name)
+    assert suggested["budgets"] == []
     explained = await homing_json(
         server.dsn, "route", "explain", number, "--account", account.name, "--app", account.app
     )
