@@ -167,7 +167,7 @@ async def test_a_cell_with_one_message_is_told_with_its_doubt_and_judges_nobody(
     assert line["converted_rate"]["mean"] == 1.0
     assert line["converted_rate"]["low"] < 0.3
     assert await homing_json(server.dsn, "guard", "verdicts", "--account", account.name) == []
-    assert await homing_json(server.dsn, "guard", "suggest", "--account", account.name)
+    suggested = await homing_json(server.dsn, "guard", "suggest", "--account", account.name)
     assert suggested["budgets"] == []
     explained = await homing_json(
         server.dsn, "route", "explain", number, "--account", account.name, "--app", account.app
