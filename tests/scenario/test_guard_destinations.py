@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from homing import limits
 from homing.accounts.profile import Profile
-from homing.aggregation.guard_listener import GUARD_RISKS_S, GuardListener
+from homing.aggregation.guard_listener import GUARD_RISKS_S, GUARD_SAVE_S, GuardListener
 from homing.common import ids
 from homing.guard.address_model import AddressDelta
 from homing.guard.end_users import EndUserAddress
@@ -183,6 +184,42 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
         watch.advance(now_s + turn * limits.GUARD_SNAPSHOT_S)
         await watch.save(bank.databases[0])
     assert await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name) == []
+
+
+@pytest.mark.parametrize("after_s", [20.0, 7_200.0])
+async def test_what_an_operator_lifted_stays_so_when_another_process_takes_over(
+    bank: Bank, account: Profile, after_s: float
+) -> None:
+    """Whether the first dies before it has stored its state again, or nothing came to the network afterwards."""
+    minute = int(time.time()) // 60
+    crowd = [
+        Delta(minute - 45 + n % 20, account.account_id, "app", "ID", "51010", "6281299999", 1, "", submitted=2, sent=2)
+        for n in range(20)
+    ]
+    deltas = [*silent_network(account, minute), *crowd]
+    learner = RoutingLearner()
+    learner.observe(deltas)
+    learner.update(minute * 60.0)
+    now_s = time.time()
+    watch = watching(learner, deltas, now_s)
+
+    async def ranges(listener: GuardListener, at_s: float) -> list[str]:
+        for turn in range(2):
+            listener.advance(at_s + turn * limits.GUARD_SNAPSHOT_S)
+            await listener.save(bank.databases[0])
+        return [key[3] for key in listener.model.snapshot.verdicts]
+
+    assert await ranges(watch, now_s) == ["6281299999"]
+    await homing(bank.dsn, "guard", "lift", "6281299999", "--account", account.name)
+    if after_s > GUARD_SAVE_S:
+        assert await ranges(watch, now_s + 2 * GUARD_SAVE_S) == []
+    successor = GuardListener(lambda: learner)
+    for delta in deltas:
+        restore_statistics(successor.model.state, delta, ())
+    assert await ranges(successor, now_s + after_s) == []
+    later = int(now_s + after_s) // 60
+    successor.observe([msgspec.structs.replace(crowd[0], minute=later, submitted=1, sent=1)])
+    assert await ranges(successor, now_s + after_s + 10.0) == []
 
 
 async def test_a_verdict_that_blocks_is_alerted_after_a_notice(bank: Bank, account: Profile) -> None:

@@ -16,6 +16,7 @@ from homing.guard.model import FraudModel
 from homing.guard.persistence import (
     SavedNetwork,
     export_networks,
+    restore_lift,
     restore_network,
     restore_statistics,
     restore_verdict,
@@ -46,6 +47,7 @@ GUARD_NETWORKS_MAX: Final = 20_000
 GUARD_SNAPSHOT_RANGES_MAX: Final = 20_000  # verdicts in a snapshot, and allowances
 GUARD_SAVE_S: Final = 30.0  # between two times that the model's state is stored
 GUARD_SAVE_NETWORKS_MAX: Final = 500
+LIFTS_RESTORED: Final = timedelta(hours=1)  # of which evidence is dropped again by a process that takes over
 GUARD_RISKS_S: Final = 30.0  # between two reads of the risk settings
 log = structlog.get_logger()
 
@@ -228,6 +230,9 @@ class GuardListener:
                 log.warning("guard_state_undecodable", detail=str(error))
                 continue
             restore_network(state, (row.account_id, row.app_id, row.network), saved)
+        for lifted in await statements.guard.guard_verdicts_lifted(database, since=now - LIFTS_RESTORED):
+            key = lifted.account_id, lifted.app_id, lifted.network, lifted.digits
+            restore_lift(state, key, lifted.lifted_at.timestamp())
         verdicts = {}
         for active in await statements.guard.guard_verdicts_active(database, now=now):
             key = active.account_id, active.app_id, active.network, active.digits

@@ -460,6 +460,8 @@ class FraudModel:
     def lift(self, key: RangeKey) -> None:
         """An operator's decision that a range, or a network as a whole, is genuine: the evidence so far is dropped."""
         network = self.state.networks.get(key[:3])
+        if network is not None:
+            network.active_s = max(network.active_s, self._now_s)  # so that it is stored
         if key[3] == WHOLE_NETWORK:
             if network is not None and network.notice is not None:
                 network.end_scattered()

@@ -1,6 +1,7 @@
 """The part of the model's state that outlives a process, by network. Pure."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 import msgspec
 
@@ -87,6 +88,20 @@ def restore_network(state: ModelState, key: NetworkKey, saved: SavedNetwork) -> 
     network.restore_capped(capped)
     for saved_range in saved.ranges:
         state.ranges.setdefault((*key, saved_range.digits), _restore_range(saved_range))
+
+
+def restore_lift(state: ModelState, key: RangeKey, lifted_s: float) -> None:
+    """What an operator lifted within the hour, which is how long minutes are kept apart: the state may have been stored
+    before. Comes before `restore_verdict`.
+    """
+    network, range_state = state.networks.get(key[:3]), state.ranges.get(key)
+    if network is not None and key[3] == WHOLE_NETWORK:
+        network.genuine_until_s = max(network.genuine_until_s, lifted_s)
+    if range_state is not None:
+        range_state.restart(lifted_s // 60)
+        range_state.times_flagged = 0
+    if network is not None and network.flagged.get(key[3], inf) <= lifted_s:
+        del network.flagged[key[3]]
 
 
 def restore_verdict(state: ModelState, key: RangeKey, verdict: Verdict) -> None:

@@ -1,6 +1,7 @@
 """The state of the fraud model: apps, countries, networks and number ranges with their counts. Pure."""
 
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from homing.guard.active_verdicts import ActiveVerdicts
@@ -92,17 +93,19 @@ class RangeState(CohortSeries):
         waiting = [cohort.capped_messages for first, cohort in self.cohorts.items() if first - first % step < minute]
         return self.history + sum(waiting)
 
-    def restart(self) -> None:
-        """Forgets the evidence. What counts as history stays, as it does in the network: else the range's share of the
-        network's messages would seem to be less than it is, once both are history.
+    def restart(self, until_minute: float = inf) -> None:
+        """Forgets the evidence up to a minute. What counts as history stays, as it does in the network: else the
+        range's share of the network's messages would seem to be less than it is, once both are history.
         """
         self.cohorts = {
-            minute: Cohort(capped_messages=cohort.capped_messages, exposure=min(cohort.exposure, 0.0))
+            minute: cohort
+            if minute > until_minute
+            else Cohort(capped_messages=cohort.capped_messages, exposure=min(cohort.exposure, 0.0))
             for minute, cohort in self.cohorts.items()
-            if cohort.capped_messages > 0
+            if minute > until_minute or cohort.capped_messages > 0
         }
         self.archived_messages = self.archived_exposure = self.archived_conversions = 0.0
-        self.recent_messages = self.recent_conversions = 0.0
+        self.recount()
 
 
 class AreaState(CohortSeries):
@@ -249,7 +252,7 @@ class NetworkState(AreaState):
         self.rate = 0.0  # conversions that a genuine message is expected to make
         self.ratios = ConversionRatios(is_excuse=True)
         self.messages_total = 0.0  # while conversions were reported, decayed with history
-        self.active_s = 0.0  # unix time of the latest message
+        self.active_s = 0.0  # unix time of the latest message, or of an operator's decision
         self.is_changed = True  # since its limits were last published
         # How messages spread over ranges. All counts are of capped messages.
         self.capped = CohortSeries()
