@@ -27,6 +27,7 @@ from tests.support.command import homing, homing_json
 from tests.support.server import migrated_database
 
 TODAY = int(time.time()) // 86_400
+CROWDED = "6281299999"
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,24 @@ def watching(learner: RoutingLearner, deltas: Sequence[Delta], now_s: float) -> 
     return listener
 
 
+def crowded(account: Profile) -> list[Delta]:
+    """The same with a range that is flagged."""
+    minute = int(time.time()) // 60
+    crowd = [
+        Delta(minute - 45 + n % 20, account.account_id, "app", "ID", "51010", CROWDED, 1, "", submitted=2, sent=2)
+        for n in range(20)
+    ]
+    return [*silent_network(account, minute), *crowd]
+
+
+async def ranges(bank: Bank, listener: GuardListener, at_s: float) -> list[str]:
+    """Which are flagged at a time."""
+    for turn in range(2):
+        listener.advance(at_s + turn * limits.GUARD_SNAPSHOT_S)
+        await listener.save(bank.databases[0])
+    return [key[3] for key in listener.model.snapshot.verdicts]
+
+
 async def test_a_network_on_an_allow_list_has_no_verdict(bank: Bank, account: Profile) -> None:
     await homing(bank.dsn, "guard", "allow", "247-01", "--account", account.name)
     minute = int(time.time()) // 60 - 10
@@ -186,40 +205,47 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
     assert await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name) == []
 
 
+async def test_a_lift_whose_transaction_ends_after_a_later_one_is_heard_of(bank: Bank, account: Profile) -> None:
+    deltas = crowded(account)
+    learner = RoutingLearner()
+    learner.observe(deltas)
+    now_s = time.time()
+    learner.update(now_s)
+    watch = watching(learner, deltas, now_s)
+    assert await ranges(bank, watch, now_s) == [CROWDED]
+    other = await bank.account()
+    await bank.query(
+        "INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, may_block, since, until,"
+        " lifted_at) VALUES ($1, 'app', 'LV', '24701', '3712', '{}', true, now(), now(), now() + interval '2 s')",
+        other.account_id,
+    )
+    assert await ranges(bank, watch, now_s + 10.0) == [CROWDED]
+    await bank.query("UPDATE guard_verdict SET lifted_at = now() WHERE account_id = $1", account.account_id)
+    assert await ranges(bank, watch, now_s + 20.0) == []
+
+
 @pytest.mark.parametrize("after_s", [20.0, 7_200.0])
 async def test_what_an_operator_lifted_stays_so_when_another_process_takes_over(
     bank: Bank, account: Profile, after_s: float
 ) -> None:
     """Whether the first dies before it has stored its state again, or nothing came to the network afterwards."""
-    minute = int(time.time()) // 60
-    crowd = [
-        Delta(minute - 45 + n % 20, account.account_id, "app", "ID", "51010", "6281299999", 1, "", submitted=2, sent=2)
-        for n in range(20)
-    ]
-    deltas = [*silent_network(account, minute), *crowd]
+    deltas = crowded(account)
     learner = RoutingLearner()
     learner.observe(deltas)
-    learner.update(minute * 60.0)
     now_s = time.time()
+    learner.update(now_s)
     watch = watching(learner, deltas, now_s)
-
-    async def ranges(listener: GuardListener, at_s: float) -> list[str]:
-        for turn in range(2):
-            listener.advance(at_s + turn * limits.GUARD_SNAPSHOT_S)
-            await listener.save(bank.databases[0])
-        return [key[3] for key in listener.model.snapshot.verdicts]
-
-    assert await ranges(watch, now_s) == ["6281299999"]
-    await homing(bank.dsn, "guard", "lift", "6281299999", "--account", account.name)
+    assert await ranges(bank, watch, now_s) == [CROWDED]
+    await homing(bank.dsn, "guard", "lift", CROWDED, "--account", account.name)
     if after_s > GUARD_SAVE_S:
-        assert await ranges(watch, now_s + 2 * GUARD_SAVE_S) == []
+        assert await ranges(bank, watch, now_s + 2 * GUARD_SAVE_S) == []
     successor = GuardListener(lambda: learner)
     for delta in deltas:
         restore_statistics(successor.model.state, delta, ())
-    assert await ranges(successor, now_s + after_s) == []
+    assert await ranges(bank, successor, now_s + after_s) == []
     later = int(now_s + after_s) // 60
-    successor.observe([msgspec.structs.replace(crowd[0], minute=later, submitted=1, sent=1)])
-    assert await ranges(successor, now_s + after_s + 10.0) == []
+    successor.observe([msgspec.structs.replace(deltas[-1], minute=later, submitted=1, sent=1)])
+    assert await ranges(bank, successor, now_s + after_s + 10.0) == []
 
 
 async def test_a_verdict_that_blocks_is_alerted_after_a_notice(bank: Bank, account: Profile) -> None:

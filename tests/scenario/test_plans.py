@@ -248,7 +248,7 @@ AT_SIZE: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "learn_choice": (INDEX_PLANS, {"account_id": 1, "version": 50}, "learn_choice"),
     "learn_choices_forget": (INDEX_PLANS, {"before": NOW - timedelta(minutes=CHOICES - 50)}, "learn_choice"),
     "guard_verdicts_active": (INDEX_PLANS, {"now": NOW + timedelta(minutes=110)}, "guard_verdict"),
-    "guard_verdicts_lifted": (INDEX_PLANS, {"since": NOW - timedelta(days=2)}, "guard_verdict"),
+    "guard_verdicts_lifted": (INDEX_PLANS, {"lifted_since": NOW - timedelta(days=2)}, "guard_verdict"),
     "guard_verdicts_end": (INDEX_PLANS, {**FOUND, "until": NOW}, "guard_verdict"),
     "guard_verdicts_add": (
         INDEX_PLANS,

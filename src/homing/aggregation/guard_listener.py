@@ -47,7 +47,7 @@ GUARD_NETWORKS_MAX: Final = 20_000
 GUARD_SNAPSHOT_RANGES_MAX: Final = 20_000  # verdicts in a snapshot, and allowances
 GUARD_SAVE_S: Final = 30.0  # between two times that the model's state is stored
 GUARD_SAVE_NETWORKS_MAX: Final = 500
-LIFTS_RESTORED: Final = timedelta(hours=1)  # of which evidence is dropped again by a process that takes over
+LIFTS_REREAD: Final = timedelta(hours=1)  # of which a process that takes over drops the evidence again
 GUARD_RISKS_S: Final = 30.0  # between two reads of the risk settings
 log = structlog.get_logger()
 
@@ -65,7 +65,6 @@ class GuardListener:
         self._now_s = 0.0
         self._updated_s = self._saved_s = self._deleted_s = self._risks_s = 0.0
         self._stored_verdicts: Mapping[RangeKey, Verdict] = {}
-        self._lifted_at = datetime.fromtimestamp(0, UTC)
         self._rules = GuardRules()
         self._learned_risks: Sequence[LearnedRisk] = ()
         self._learned_on: date | None = None
@@ -109,9 +108,9 @@ class GuardListener:
         if now_s - self._updated_s < limits.GUARD_SNAPSHOT_S:
             return
         self._updated_s = now_s
-        for row in await statements.guard.guard_verdicts_lifted(database, since=self._lifted_at):
-            self.model.lift((row.account_id, row.app_id, row.network, row.digits))
-            self._lifted_at = max(self._lifted_at, row.lifted_at)
+        # All of the last hour, each time: transactions do not end in the order of their times.
+        for row in await statements.guard.guard_verdicts_lifted(database, lifted_since=now - LIFTS_REREAD):
+            self.model.lift((row.account_id, row.app_id, row.network, row.digits), row.since.timestamp())
         await self._lift_addresses(database, now)
         if now_s - self._risks_s >= GUARD_RISKS_S:
             await self._read_settings(database, now)
@@ -230,7 +229,7 @@ class GuardListener:
                 log.warning("guard_state_undecodable", detail=str(error))
                 continue
             restore_network(state, (row.account_id, row.app_id, row.network), saved)
-        for lifted in await statements.guard.guard_verdicts_lifted(database, since=now - LIFTS_RESTORED):
+        for lifted in await statements.guard.guard_verdicts_lifted(database, lifted_since=now - LIFTS_REREAD):
             key = lifted.account_id, lifted.app_id, lifted.network, lifted.digits
             restore_lift(state, key, lifted.lifted_at.timestamp())
         verdicts = {}
@@ -241,7 +240,6 @@ class GuardListener:
             )
             restore_verdict(state, key, verdicts[key])
         self._stored_verdicts = verdicts
-        self._lifted_at = now
         log.info("guard_state_restored", networks=len(rows), verdicts=len(verdicts))
 
 

@@ -46,6 +46,7 @@ Reporting = Callable[[int, str], str]
 VOTES_PER_RANGE: Final = 2.0  # in ten minutes
 WATCH_S: Final = 1_800.0  # for which a silent range is scored without further messages
 FAST_SHARE_MAX: Final = 0.1  # of an app's conversions; where more are fast, fast ones are genuine
+SAME_S: Final = 1e-3  # by which the time of a verdict may differ from what is stored of it
 NETWORK_MARGIN_NATS: Final = 2.0  # that a verdict on a whole network needs beside a range's
 
 
@@ -457,31 +458,38 @@ class FraudModel:
 
     # ---- operators, and the state of an earlier process
 
-    def lift(self, key: RangeKey) -> None:
-        """An operator's decision that a range, or a network as a whole, is genuine: the evidence so far is dropped."""
+    def lift(self, key: RangeKey, since_s: float | None = None) -> None:
+        """An operator's decision that a range, or a network as a whole, is genuine: the evidence so far is dropped.
+        `since_s`: of the verdict; the same lift may come again. None: whichever is in force.
+        """
         network = self.state.networks.get(key[:3])
-        if network is not None:
-            network.active_s = max(network.active_s, self._now_s)  # so that it is stored
         if key[3] == WHOLE_NETWORK:
-            if network is not None and network.notice is not None:
+            if network is not None and _is_of(network.notice, since_s):
+                network.active_s = max(network.active_s, self._now_s)
                 network.end_scattered()
                 network.genuine_until_s = self._now_s
                 network.is_changed = True
-            if network is not None and network.verdict is not None:
+            if network is not None and _is_of(network.verdict, since_s):
                 self._verdicts.cancel_probes(key)
                 network.verdict = None
                 network.clear_cohorts()
                 network.archived_exposure = network.archived_conversions = 0.0
                 network.is_changed = True
-        elif key in self._verdicts.by_range:
+        elif _is_of(self._verdicts.by_range.get(key), since_s):
             self._release(key)
             self.state.ranges[key].times_flagged = 0
             if network is not None:
+                network.active_s = max(network.active_s, self._now_s)  # so that it is stored
                 network.flagged.pop(key[3], None)
 
     def lift_address(self, key: AddressKey, lifted_s: float) -> None:
         """The same of an end user's address or prefix, from a unix time on."""
         self._addresses.lift(key, lifted_s)
+
+
+def _is_of(verdict: Verdict | None, since_s: float | None) -> bool:
+    """Whether it is there, and began then; as the database keeps it, to the microsecond."""
+    return verdict is not None and (since_s is None or abs(verdict.since_s - since_s) < SAME_S)
 
 
 def _rate_of(network: NetworkState, expected_rate: ExpectedRate) -> float:

@@ -170,7 +170,7 @@ WHERE until > :now AND lifted_at IS NULL
 
 -- name: guard_verdicts_lifted -> rows LiftedVerdict
 -- not null: lifted_at
-SELECT account_id, app_id, network, digits, lifted_at FROM guard_verdict WHERE lifted_at > :since
+SELECT account_id, app_id, network, digits, since, lifted_at FROM guard_verdict WHERE lifted_at > :lifted_since
 
 -- name: guard_verdicts_of -> rows NamedVerdict
 SELECT v.verdict_id, a.name AS account, app.name AS app, v.country, v.network, v.digits, v.reason, v.may_block,

@@ -188,6 +188,7 @@ class LiftedVerdict(msgspec.Struct, frozen=True, gc=False):
     app_id: str
     network: str
     digits: str
+    since: datetime
     lifted_at: datetime
 
 
@@ -586,8 +587,8 @@ async def guard_verdicts_active(db: Executor, *, now: datetime) -> list[ActiveVe
     return await fetch_rows(db, _SQL["guard_verdicts_active"], ActiveVerdict, now)
 
 
-async def guard_verdicts_lifted(db: Executor, *, since: datetime) -> list[LiftedVerdict]:
-    return await fetch_rows(db, _SQL["guard_verdicts_lifted"], LiftedVerdict, since)
+async def guard_verdicts_lifted(db: Executor, *, lifted_since: datetime) -> list[LiftedVerdict]:
+    return await fetch_rows(db, _SQL["guard_verdicts_lifted"], LiftedVerdict, lifted_since)
 
 
 async def guard_verdicts_of(
