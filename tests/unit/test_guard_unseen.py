@@ -10,6 +10,7 @@ from homing.guard.conversions import ConversionRatios
 from homing.guard.enforcement import Enforcer, GuardRequest
 from homing.guard.linked_ranges import LINKED_RANGES_MAX, SHARE_MAX, attacked_share, update_linked_ranges
 from homing.guard.model import FraudModel
+from homing.guard.persistence import restore_verdict
 from homing.guard.policy import GuardPolicy
 from homing.guard.rules import RULES, GuardRules, RuleMode
 from homing.guard.scattered import update_scattered
@@ -281,6 +282,18 @@ def test_a_slow_range_is_probed_by_one_message_in_four() -> None:
     verdicts.add(key, Verdict(reason, NOW_S, NOW_S + 20_000.0), 1, gap_s=1_200.0)
     assert key not in verdicts.due_probes(NOW_S + 4_700.0)
     assert key in verdicts.due_probes(NOW_S + 4_900.0)
+
+
+def test_a_slow_range_is_probed_no_sooner_by_a_process_that_takes_over() -> None:
+    state, key = ModelState(POLICY), (1, "app", "ID", "51010")
+    state.network(*key)
+    range_state = state.ranges[1, "app", "51010", "628120001"] = RangeState("628120001", 0)
+    for age in range(0, 200, 20):
+        range_state.cohort(MINUTE - age, True).messages = 1.0
+    reason = Reason.of(ReasonCode.GUARD_RANGE_UNCONVERTED, conversions=0, expected=3.0, odds=20.0)
+    restore_verdict(state, (1, "app", "51010", "628120001"), Verdict(reason, NOW_S, NOW_S + 20_000.0))
+    assert not state.verdicts.due_probes(NOW_S + 3_600.0)
+    assert state.verdicts.due_probes(NOW_S + 4_900.0)
 
 
 def test_silent_ranges_that_chance_explains_are_none() -> None:

@@ -119,7 +119,8 @@ def restore_verdict(state: ModelState, key: RangeKey, verdict: Verdict) -> None:
         return
     range_state = state.ranges.setdefault(key, RangeState(key[3], 0))
     range_state.times_flagged = max(1, range_state.times_flagged)
-    state.verdicts.add(key, verdict, range_state.times_flagged)
+    gap_s = range_state.mean_gap_s(verdict.since_s)  # with the probes since, which are few
+    state.verdicts.add(key, verdict, range_state.times_flagged, gap_s)
     network.flagged[key[3]] = verdict.since_s
 
 
