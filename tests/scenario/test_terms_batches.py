@@ -1,8 +1,9 @@
 """Batches of submissions with terms, some of accounts without money: each is decided as if it came alone."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -231,3 +232,28 @@ async def test_a_key_that_the_database_refuses_fails_alone(bank: Bank, key: str)
     outcomes = await asyncio.gather(*(commits.put(each) for each in batch), return_exceptions=True)
     assert [type(each) for each in outcomes] == [type(None), errors.DatabaseFailed, type(None)]
     assert await stored(bank, account) == 2
+
+
+async def test_codes_to_a_number_are_decided_as_if_each_came_alone(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In batches of any size, within two kinds of limits, with and without what needs a lock; by two processes."""
+    account, rng = await bank.account(balance=1_000 * PRICE_MICRO), random.Random(3)
+    kinds = (((60, 2), (600, 3)), ((60, 3), (600, 6)))
+    now, sent = utc_now(), list[datetime]()
+    for intake in bank.intakes:
+        monkeypatch.setattr(intake, "_clock", lambda: now)
+    for round_ in range(60):
+        now += timedelta(seconds=rng.choice((1, 20, 59, 60, 61, 300)))
+        intake, batch, expected = bank.intakes[round_ % 2], list[PreparedSubmission](), list[object]()
+        for place in range(rng.randint(1, 5)):
+            bounds, terms = rng.choice(kinds), limited(1)
+            assert terms.code is not None
+            key = None if rng.random() < 0.8 else once(f"{round_} {place}").once
+            code = msgspec.structs.replace(terms.code, bounds=bounds)
+            batch.append(prepared(intake, account, terms=msgspec.structs.replace(terms, code=code, once=key)))
+            within = [sum(at > now - timedelta(seconds=period_s) for at in sent) for period_s, _most in bounds]
+            is_full = any(used >= most for used, (_period_s, most) in zip(within, bounds, strict=True))
+            expected.append(errors.NumberLimitReached if is_full else None)
+            if not is_full:
+                sent.append(now)
+        assert await decided(intake, batch) == expected, round_
+    assert await stored(bank, account) == len(sent)
