@@ -80,8 +80,8 @@ async def test_a_mode_is_chosen_by_keyboard(opened: Opening, server: Server, con
     _name, viewer = await signed_in(console, server.database)
     async with opened(viewer.cookies) as page:
         await page.goto("/guard")
-        await page.locator("input[name=mode_range][value='1']").focus()
-        await page.keyboard.press("ArrowRight")
+        await page.locator("input[name=mode_range][value='2']").focus()
+        await page.keyboard.press("ArrowLeft")
         await page.get_by_label("Apply to account").fill(account.name)
         await page.keyboard.press("Enter")
         assert "Rules saved." in await flash(page)

@@ -165,3 +165,16 @@ def test_carriers_are_as_good_as_they_are_while_their_traffic_changes_and_report
         assert people.ratio() == pytest.approx(1.0, abs=0.06)
         people.minutes(10, {LYING: 0.95}, messages=40)
         assert people.ratio() == pytest.approx(1.0, abs=0.06)
+
+
+def test_what_is_expected_of_people_does_not_jump_when_all_carriers_fail_and_reports_are_late() -> None:
+    """What repeats say at once is not about the conversions of before, whose reports still come. The guard compares
+    both: on the day of an outage it took people for an attack.
+    """
+    people = People(report_min=20)
+    people.minutes(120, {HONEST: 0.95, LYING: 0.95})
+    before = people.learner.expected_rate(CELL, HONEST)
+    for reached in (0.05, 0.95):
+        for _minute in range(45):
+            people.minutes(1, {HONEST: reached, LYING: reached})
+            assert people.learner.expected_rate(CELL, HONEST) == pytest.approx(before, rel=0.2)

@@ -99,7 +99,7 @@ async def saved(context: CommandContext, account: str | None, days: int) -> Repl
 @limit_option
 @in_context
 async def verdicts(context: CommandContext, account: str | None, with_past: bool, limit: int) -> Reply:
-    """List number ranges currently suspected of SMS pumping, and why.
+    """List number ranges suspected of SMS pumping now, and why.
 
     Also whole networks that never had a conversion.
 

@@ -23,10 +23,10 @@ MESSAGES_MAX = 10**7
 @click.option("--remove", is_flag=True, help="Go back to the general strictness.")
 @in_context
 async def strictness(context: CommandContext, strictness: str | None, account: str | None, remove: bool) -> Reply:
-    """Set how much evidence a verdict needs: lenient, standard or strict.
+    """Set the strictness: lenient, standard or strict.
 
-    Odds of 150, 20 or 3 to 1 that a range is pumped. Without a level, lists the settings. `homing guard suggest` says
-    what each would have done.
+    How much evidence a verdict needs: odds of 150, 20 or 3 to 1 that a range is pumped. Without a level, lists the
+    settings. `homing guard suggest` says what each would have done.
 
     \b
     Example:  homing guard strictness strict --account acme
@@ -60,7 +60,7 @@ async def strictness(context: CommandContext, strictness: str | None, account: s
 )
 @in_context
 async def suggest(context: CommandContext, account: str | None, messages_max: int) -> Reply:
-    """Show what each strictness would have done; suggest budgets.
+    """Show what each strictness would do; suggest budgets.
 
     With --account its messages of the last 14 days are run through the guard at each strictness, which takes a minute
     or two for 100,000. Without, the latest such results are shown. Who of the refused were people is estimated from

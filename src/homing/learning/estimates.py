@@ -38,6 +38,7 @@ class CarrierEstimates:
             BaseRates(policy.base_delivered, policy.base_strength),
             BaseRates(policy.base_repeats, policy.base_strength),
         )
+        self.reported_rates = BaseRates(policy.base_rate, policy.base_strength)  # of the apps whose repeats count
         cap = policy.account_cap  # receipts come from carriers: no customer can invent them
         self.effects = (
             CarrierEffects(policy, cap),
@@ -56,6 +57,7 @@ class CarrierEstimates:
             self._derive_rates(channel)
             self._derive_effects(channel, {})
         self._derive_rates(CONVERSIONS)
+        self._derive_reported_rates()
         self._classify_apps(now_s)
         self._derive_trust()
         priors = {
@@ -120,7 +122,24 @@ class CarrierEstimates:
         """As reported: of an app that never did, what is assumed without any data."""
         if self._apps[key.account_id, key.app_id].reported_s is None:
             return self._policy.base_rate
+        if self.has_repeats(key):
+            return self.reported_rates.rate(key.account_id, key.app_id, key.country, key.network)
         return self.rate(key, CONVERSIONS)
+
+    def has_repeats(self, key: CellKey) -> bool:
+        """Whether effects on conversions rest on what repeats say sooner, and not on what was reported alone."""
+        return self._late.is_known((key.account_id, key.app_id))
+
+    def _derive_reported_rates(self) -> None:
+        """Without effects. These follow repeats at once while reports come late: what was reported, divided by them,
+        would be no rate, and multiplies from round to round.
+        """
+        self.reported_rates.begin()
+        for key, cell in self._cells.items():
+            if self.has_repeats(key) and self._apps[key.account_id, key.app_id].reported_s is not None:
+                successes = sum([memory.reported.successes for memory in cell.memories.values()])
+                trials = sum([memory.reported.trials for memory in cell.memories.values()])
+                self.reported_rates.add(key.account_id, key.app_id, key.country, key.network, successes, trials)
 
     def _classify_apps(self, now_s: float) -> None:
         totals: dict[tuple[int, str], list[float]] = {app_key: [0.0, 0.0] for app_key in self._apps}

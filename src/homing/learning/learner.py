@@ -362,14 +362,20 @@ class RoutingLearner:
         return Outlook(willing, carriers)
 
     def expected_rate(self, key: CellKey, carrier_id: int) -> float:
-        """The probability (0..1) that a genuine message converts: the messages of an attack hardly lower it."""
+        """The probability (0..1) that a genuine message converts: the messages of an attack hardly lower it.
+
+        What is expected of messages is compared with what was of those before, so that it must not jump. A carrier's
+        effect is relative to the rates of now: in an outage of all carriers it rises above 1 by no merit of its own,
+        and where repeats count it is not about what is reported.
+        """
         cell = self._cells.get(key)
         app = self._apps.get((key.account_id, key.app_id))
         rate = self._policy.base_rate if app is None else self._estimates.conversion_rate(key)
-        if cell is not None and cell.sustained_rate is not None:
-            rate = max(rate, cell.sustained_rate)
+        sustained = None if cell is None else cell.sustained_rate
+        if self._estimates.has_repeats(key):
+            return min(0.995, rate if sustained is None else sustained)
         effect = self._estimates.effects[CONVERSIONS].effect(key.account_id, key.country, key.network, carrier_id)
-        return min(0.995, rate * effect)
+        return min(0.995, max(rate, sustained or 0.0) * min(1.0, effect))
 
     def trust(self, account_id: int, carrier_id: int) -> float:
         """0..1: how far a carrier's receipts are trusted, by the conversions of its messages."""
