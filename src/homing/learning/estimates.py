@@ -118,13 +118,16 @@ class CarrierEstimates:
     def rate(self, key: CellKey, channel: int) -> float:
         return self.rates[channel].rate(key.account_id, key.app_id, key.country, key.network)
 
-    def conversion_rate(self, key: CellKey) -> float:
-        """As reported: of an app that never did, what is assumed without any data."""
-        if self._apps[key.account_id, key.app_id].reported_s is None:
-            return self._policy.base_rate
-        if self.has_repeats(key):
+    def expected_now(self, key: CellKey, carrier_id: int) -> float:
+        """The conversion rate of a carrier's messages, as reported: of an app that never did, what is assumed without
+        any data.
+        """
+        app = self._apps.get((key.account_id, key.app_id))
+        if app is not None and app.reported_s is not None and self.has_repeats(key):
             return self.reported_rates.rate(key.account_id, key.app_id, key.country, key.network)
-        return self.rate(key, CONVERSIONS)
+        is_reported = app is not None and app.reported_s is not None
+        rate = self.rate(key, CONVERSIONS) if is_reported else self._policy.base_rate
+        return rate * self.effects[CONVERSIONS].effect(key.account_id, key.country, key.network, carrier_id)
 
     def has_repeats(self, key: CellKey) -> bool:
         """Whether effects on conversions rest on what repeats say sooner, and not on what was reported alone."""

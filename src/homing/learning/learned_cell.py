@@ -9,16 +9,16 @@ AppKey = tuple[int, str]
 
 
 class LearnedCell:
-    """`memories` are by carrier id; `sustained_rate`: of genuine messages, which changes slowly."""
+    """By carrier id: `memories`, and `sustained_rates`, at which genuine messages convert, which change slowly."""
 
-    __slots__ = ("block", "key", "last_sent_s", "memories", "sustained_rate")
+    __slots__ = ("block", "key", "last_sent_s", "memories", "sustained_rates")
 
     def __init__(self, key: CellKey, now_s: float) -> None:
         self.key = key
         self.memories: dict[int, CarrierMemory] = {}
         self.last_sent_s = now_s
         self.block = ""
-        self.sustained_rate: float | None = None
+        self.sustained_rates: dict[int, float] = {}
 
 
 def app_of(key: CellKey) -> AppKey:

@@ -31,7 +31,7 @@ from homing.statistics.delta import Delta
 
 LEARN_CELLS_MAX: Final = 5_000  # in memory
 LEARN_ACTIVE_S: Final = 3_600.0  # a cell without traffic for so long gets no shares of its own
-RATE_RISE_HALF_LIFE_S: Final = 3_600.0
+RATE_RISE_HALF_LIFE_S: Final = 1_800.0
 RATE_FALL_HALF_LIFE_S: Final = 4 * 86_400.0
 
 
@@ -207,18 +207,19 @@ class RoutingLearner:
         memory.prior_factor, memory.factor_s = memory.prior_factor**decay, self._now_s
 
     def _update_sustained_rates(self, now_s: float) -> None:
-        """A cell's rate of genuine messages follows a rise within the hour and a fall within days: the messages of an
+        """The rate of genuine messages by a carrier follows a rise within the hour and a fall within days: those of an
         attack, which do not convert, must not lower it.
         """
         step_s = 0.0 if self._sustained_s is None else max(0.0, now_s - self._sustained_s)
         self._sustained_s = now_s
+        rise = 1.0 - 0.5 ** (step_s / RATE_RISE_HALF_LIFE_S)
+        fall = 1.0 - 0.5 ** (step_s / RATE_FALL_HALF_LIFE_S)
         for key, cell in self._cells.items():
-            rate = self._estimates.conversion_rate(key)
-            if cell.sustained_rate is None:
-                cell.sustained_rate = rate
-            else:
-                half_life_s = RATE_RISE_HALF_LIFE_S if rate > cell.sustained_rate else RATE_FALL_HALF_LIFE_S
-                cell.sustained_rate += (rate - cell.sustained_rate) * (1.0 - 0.5 ** (step_s / half_life_s))
+            rates = cell.sustained_rates
+            for carrier_id in cell.memories:
+                rate = self._estimates.expected_now(key, carrier_id)
+                sustained = rates.get(carrier_id, rate)
+                rates[carrier_id] = sustained + (rate - sustained) * (rise if rate > sustained else fall)
 
     # ---- results
 
@@ -364,18 +365,12 @@ class RoutingLearner:
     def expected_rate(self, key: CellKey, carrier_id: int) -> float:
         """The probability (0..1) that a genuine message converts: the messages of an attack hardly lower it.
 
-        What is expected of messages is compared with what was of those before, so that it must not jump. A carrier's
-        effect is relative to the rates of now: in an outage of all carriers it rises above 1 by no merit of its own,
-        and where repeats count it is not about what is reported.
+        What is expected of messages is compared with what was of those before, so that it must not jump: of a carrier
+        that was used here it is the sustained rate.
         """
         cell = self._cells.get(key)
-        app = self._apps.get((key.account_id, key.app_id))
-        rate = self._policy.base_rate if app is None else self._estimates.conversion_rate(key)
-        sustained = None if cell is None else cell.sustained_rate
-        if self._estimates.has_repeats(key):
-            return min(0.995, rate if sustained is None else sustained)
-        effect = self._estimates.effects[CONVERSIONS].effect(key.account_id, key.country, key.network, carrier_id)
-        return min(0.995, max(rate, sustained or 0.0) * min(1.0, effect))
+        sustained = None if cell is None else cell.sustained_rates.get(carrier_id)
+        return min(0.995, self._estimates.expected_now(key, carrier_id) if sustained is None else sustained)
 
     def trust(self, account_id: int, carrier_id: int) -> float:
         """0..1: how far a carrier's receipts are trusted, by the conversions of its messages."""
