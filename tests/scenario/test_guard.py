@@ -1,5 +1,6 @@
 """The guard on a running Homing: both dialects and SMPP, decisions, verdicts, alerts."""
 
+import asyncio
 import base64
 import itertools
 from collections.abc import AsyncIterator
@@ -345,6 +346,7 @@ async def test_many_numbers_from_one_address_are_recorded_with_the_reason_and_wi
     while not (decided := await decisions()):
         assert len(ids) < 150, "noticed late: what processes have counted reaches the others in a second or two"
         ids.append(await send(len(ids)))
+        await asyncio.sleep(0.02)  # decisions are stored half a second later
     first = decided[0]
     assert first["scope"].startswith("ip-")
     assert "2606" not in f"{first}"
