@@ -13,6 +13,10 @@ import aiohttp
 from yarl import URL
 
 TIMEOUT_S = 20.0
+KEEPALIVE_S = 3.0
+"""Of an idle connection. The server closes some, as after a refused body; a call that goes out on one at that moment
+is not answered, and must not be repeated by itself.
+"""
 SAFE = "/?&=%+,;:@!$'()*~-._[]"
 """What goes out as it stands: a case writes its requests the way they are on the wire."""
 
@@ -77,7 +81,7 @@ class Client:
         """One call. `target` is the path and query as they go over the wire."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
                 skip_auto_headers=("Content-Type", "User-Agent", "Accept"),
             )
