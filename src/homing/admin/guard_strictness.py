@@ -12,10 +12,9 @@ import msgspec
 
 from homing import errors
 from homing.common import ids
-from homing.guard.backtest import Backtest, BacktestResult, PastMessage
+from homing.guard.backtest import Backtest, BacktestResult, Between, PastMessage
 from homing.guard.risk import DestinationRisks, learn_risks
-from homing.guard.rules import ListEntry
-from homing.guard.service import read_country_traffic, read_risk_settings, read_strictness
+from homing.guard.service import read_country_traffic, read_lists, read_risk_settings, read_strictness
 from homing.guard.strictness import Strictness, StrictnessSettings
 from homing.model import GENERAL
 from homing.store import statements
@@ -26,14 +25,6 @@ BACKTEST_DAYS: Final = 14
 BACKTEST_WARM_UP_DAYS: Final = 1  # before these, observed and not counted: in service the model has a past as well
 BACKTEST_MESSAGES_MAX: Final = 100_000  # of more, the latest alone
 BACKTEST_PAGE: Final = 2_000  # messages that are read at once
-
-
-class Between(msgspec.Struct, frozen=True):
-    """An estimate with the bounds of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 class StrictnessReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,12 +97,7 @@ async def backtest(
     Raises a `PlatformFailure`.
     """
     first_id, since = await _span(database, account_id, now, messages_max)
-    lists = await statements.guard.guard_lists(database)
-    allowed = [
-        ListEntry(row.account_id, row.kind, row.value, row.is_allowed)
-        for row in lists
-        if row.account_id in (GENERAL, account_id)
-    ]
+    allowed = [entry for entry in await read_lists(database) if entry.account_id in (GENERAL, account_id)]
     risks = DestinationRisks(await read_risk_settings(database), learn_risks(await read_country_traffic(database, now)))
     guards = Backtest(count_from_s=since.timestamp(), allowed=allowed, risks=risks)
     beyond_id = _first_id(now)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from homing.admin.guard_strictness import Between
 from homing.cli.show import (
     COUNT,
     MONEY,
@@ -19,6 +18,7 @@ from homing.cli.show import (
     enum_kind,
 )
 from homing.common import money
+from homing.guard.backtest import Between
 from homing.guard.risk import RiskLevel
 from homing.guard.rules import RuleMode
 from homing.guard.strictness import Strictness

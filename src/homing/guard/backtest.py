@@ -2,7 +2,6 @@
 stored traffic, on its own clock. Pure.
 """
 
-import heapq
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -19,6 +18,7 @@ from homing.guard.strictness import Strictness, StrictnessSettings
 from homing.learning.learner import RoutingLearner
 from homing.model import GENERAL, GuardAction
 from homing.statistics.delta import Delta, block_of, minute_of
+from homing.statistics.due_deltas import DueDeltas
 from homing.text.numbers import Destination
 
 UPDATE_S: Final = 60.0
@@ -51,6 +51,14 @@ class PastMessage(msgspec.Struct, frozen=True, gc=False):
     credited_s: float | None
     is_resent: bool
     was_refused: bool
+
+
+class Between(msgspec.Struct, frozen=True):
+    """An estimate with the bounds of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +137,7 @@ class Backtest:
     def _update(self, now_s: float) -> None:
         self._updated_s, self._since_update = now_s, 0
         for variant in self._variants:
-            deltas = variant.take_due(now_s)
+            deltas = variant.due.take(now_s)
             if variant is self._standard:
                 self._learner.observe(variant.model.snapshot.without_fraud(deltas))
             variant.model.observe(deltas)
@@ -153,9 +161,9 @@ class Backtest:
             charge_micro=self._charge_micro,
             refused=len(variant.refused),
             refused_micro=sum(message.charge_micro for message in variant.refused),
-            people=None if people is None else people[0],
-            people_low=None if people is None else people[1],
-            people_high=None if people is None else people[2],
+            people=None if people is None else people.value,
+            people_low=None if people is None else people.low,
+            people_high=None if people is None else people.high,
         )
 
 
@@ -170,8 +178,7 @@ class _Variant:
         self.refused: list[PastMessage] = []
         self._enforcer = Enforcer()
         self._enforcer.use_rules(rules)
-        self._due: list[tuple[float, int, Delta]] = []
-        self._count = 0
+        self.due = DueDeltas()
 
     def decide(self, request: GuardRequest, message: PastMessage, at_s: float, is_counted: bool) -> bool:
         """Whether it refuses the message."""
@@ -190,21 +197,11 @@ class _Variant:
             "",
         )
         is_resent, revenue_micro = message.is_resent, message.charge_micro
-        self._add(at_s, Delta(*cohort, submitted=1, sent=1, revenue_micro=revenue_micro, resent=is_resent))
+        self.due.add(at_s, Delta(*cohort, submitted=1, sent=1, revenue_micro=revenue_micro, resent=is_resent))
         if message.credited_s is not None:
             bucket = histogram.bucket_of(message.credited_s - at_s)
-            self._add(message.credited_s, Delta(*cohort, converted=1, conversion_bucket=bucket, resent=is_resent))
+            self.due.add(message.credited_s, Delta(*cohort, converted=1, conversion_bucket=bucket, resent=is_resent))
         return False
-
-    def _add(self, at_s: float, delta: Delta) -> None:
-        self._count += 1
-        heapq.heappush(self._due, (at_s, self._count, delta))
-
-    def take_due(self, now_s: float) -> Sequence[Delta]:
-        deltas = []
-        while self._due and self._due[0][0] <= now_s:
-            deltas.append(heapq.heappop(self._due)[2])
-        return deltas
 
     def update(self, now_s: float, learner: RoutingLearner) -> None:
         self.model.update(now_s, learner.expected_rate, learner.reporting)
@@ -229,10 +226,10 @@ class _PersonSigns:
     def add_unsuspected(self, message: PastMessage) -> None:
         self._unsuspected.append(message)
 
-    def people_of(self, refused: Sequence[PastMessage]) -> tuple[float, float, float] | None:
-        """How many of them were people, and the bounds of the 95 % interval; None: nothing tells."""
+    def people_of(self, refused: Sequence[PastMessage]) -> Between | None:
+        """How many of them were people; None: nothing tells."""
         if not refused:
-            return 0.0, 0.0, 0.0
+            return Between(0.0, 0.0, 0.0)
         known = [message for message in refused if not message.was_refused]
         base = [message for message in self._unsuspected if not message.was_refused]
         shown_share = sum(map(self._shows, base)) / len(base) if base else 0.0
@@ -242,7 +239,7 @@ class _PersonSigns:
         low, high = poisson_interval(shown)
         factor = len(refused) / len(known) / shown_share
         count = float(len(refused))
-        return min(count, shown * factor), min(count, low * factor), min(count, high * factor)
+        return Between(*[min(count, each * factor) for each in (shown, low, high)])
 
     def _shows(self, message: PastMessage) -> bool:
         return message.credited_s is not None or message.number in self._returning

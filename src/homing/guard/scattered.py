@@ -60,7 +60,7 @@ def update_scattered(state: ModelState, now_s: float, minute: int) -> None:
         conversions[network.app] = conversions.get(network.app, 0.0) + window.conversions
     for network, window in windows.items():
         _conclude(network, window, conversions[network.app], now_s, minute, state.policy)
-    _close(state, windows, conversions, now_s, minute)
+    _close(state, windows, conversions, now_s)
 
 
 def _windows(state: ModelState, now_s: float, minute: int) -> Mapping[NetworkState, _Window]:
@@ -202,7 +202,6 @@ def _close(
     windows: Mapping[NetworkState, _Window],
     conversions: Mapping[AppState, float],
     now_s: float,
-    minute: int,
 ) -> None:
     """Sets what share of the ranges without a conversion is closed, in the networks with an attack of many times the
     people whom the app has there.
@@ -236,9 +235,9 @@ def _close(
         return
     for key, range_state in state.ranges.items():
         if not range_state.level and (range_state.recent_conversions or range_state.archived_conversions):
-            of_network = closed.get(state.networks[key[:3]]) if key[:3] in state.networks else None
-            if of_network is not None:
-                of_network.add(range_state.digits)
+            network_of_range = state.networks.get(key[:3])
+            if network_of_range in closed:
+                closed[network_of_range].add(range_state.digits)
     for network, open_ranges in closed.items():
         network.open_ranges = frozenset(open_ranges)
         if len(open_ranges) > OPEN_RANGES_MAX:

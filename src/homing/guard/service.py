@@ -179,13 +179,17 @@ class GuardService:
 
 async def read_rules(database: Database) -> GuardRules:
     modes = await statements.guard.guard_modes(database)
-    lists = await statements.guard.guard_lists(database)
     budgets = await statements.guard.guard_budgets(database)
     return GuardRules(
         {(row.account_id, row.rule): RuleMode(row.mode) for row in modes},
-        [ListEntry(row.account_id, row.kind, row.value, row.is_allowed) for row in lists],
+        await read_lists(database),
         {(row.account_id, row.country): _budget(row) for row in budgets},
     )
+
+
+async def read_lists(database: Database) -> Sequence[ListEntry]:
+    rows = await statements.guard.guard_lists(database)
+    return [ListEntry(row.account_id, row.kind, row.value, row.is_allowed) for row in rows]
 
 
 async def read_strictness(connection: DatabaseConnection | Database) -> StrictnessSettings:

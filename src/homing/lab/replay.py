@@ -1,7 +1,6 @@
 """Stored traffic under other prices or another policy: what would it have cost, what would it have converted?"""
 
 import csv
-import heapq
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,6 +23,7 @@ from homing.routing.rules import route_request_of
 from homing.routing.shares import ShareTable
 from homing.states import TABLE, MessageState
 from homing.statistics.delta import Delta, block_of, minute_of
+from homing.statistics.due_deltas import DueDeltas
 from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.statements.lab import ReplayedMessage
@@ -244,9 +244,8 @@ class _ReplayLearner:
         self._without_shares = self.catalogue = catalogue
         self._learner = RoutingLearner()
         self._adaptive = AdaptiveRouting(random.Random("replay"))  # noqa: S311 - draws of posteriors, repeatable
-        self._due: list[tuple[float, int, Delta]] = []
+        self._due = DueDeltas()
         self._updated_s = 0.0
-        self._count = 0
 
     def observe(self, row: ReplayedMessage) -> None:
         """Observes a message at its submit, and queues its later events."""
@@ -271,7 +270,7 @@ class _ReplayLearner:
         if TABLE[state].final and row.final_at is not None:
             final_s = row.final_at.timestamp()
             is_delivered = state is MessageState.DELIVERED
-            self._queue(
+            self._due.add(
                 final_s,
                 Delta(
                     *cohort,
@@ -283,18 +282,11 @@ class _ReplayLearner:
         if row.credited_at is not None:
             credited_s = row.credited_at.timestamp()
             bucket = histogram.bucket_of(credited_s - at_s)
-            self._queue(credited_s, Delta(*cohort, converted=1, conversion_bucket=bucket))
-
-    def _queue(self, at_s: float, delta: Delta) -> None:
-        self._count += 1
-        heapq.heappush(self._due, (at_s, self._count, delta))
+            self._due.add(credited_s, Delta(*cohort, converted=1, conversion_bucket=bucket))
 
     def _update(self, now_s: float) -> None:
         self._updated_s = now_s
-        due = []
-        while self._due and self._due[0][0] <= now_s:
-            due.append(heapq.heappop(self._due)[2])
-        self._learner.observe(due)
+        self._learner.observe(self._due.take(now_s))
         self._learner.update(now_s)
         decisions = self._adaptive.decide(self._without_shares, self._learner, now_s)
         shares = ShareTable({key: decision.shares for key, decision in decisions.items()})

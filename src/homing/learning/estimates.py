@@ -123,10 +123,11 @@ class CarrierEstimates:
         any data.
         """
         app = self._apps.get((key.account_id, key.app_id))
-        if app is not None and app.reported_s is not None and self.has_repeats(key):
-            return self.reported_rates.rate(key.account_id, key.app_id, key.country, key.network)
-        is_reported = app is not None and app.reported_s is not None
-        rate = self.rate(key, CONVERSIONS) if is_reported else self._policy.base_rate
+        rate = self._policy.base_rate
+        if app is not None and app.reported_s is not None:
+            if self.has_repeats(key):
+                return self.reported_rates.rate(key.account_id, key.app_id, key.country, key.network)
+            rate = self.rate(key, CONVERSIONS)
         return rate * self.effects[CONVERSIONS].effect(key.account_id, key.country, key.network, carrier_id)
 
     def has_repeats(self, key: CellKey) -> bool:
